@@ -1,0 +1,72 @@
+//! Where services are registered and watched.
+
+use std::path::PathBuf;
+
+use crate::Secret;
+
+/// The registry in use.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Catalog {
+    /// A Consul agent.
+    Consul(Consul),
+    /// An etcd cluster.
+    Etcd(Etcd),
+}
+
+/// How to reach the Consul agent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Consul {
+    /// Where it listens.
+    pub address: ConsulAddress,
+    /// The ACL token.
+    pub token: Option<Secret>,
+}
+
+/// Where a Consul agent listens.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ConsulAddress {
+    /// Plain HTTP.
+    Http {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// HTTP over TLS.
+    Https {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+        /// How the peer is verified and what we present.
+        tls: Tls,
+    },
+    /// HTTP over a unix socket.
+    Unix(PathBuf),
+}
+
+/// TLS options of a client. Everything empty: the system's authorities, verified.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tls {
+    /// File with the authorities' certificates (PEM).
+    pub ca_file: Option<PathBuf>,
+    /// Folder of such files.
+    pub ca_path: Option<PathBuf>,
+    /// Our certificate (PEM).
+    pub client_cert: Option<PathBuf>,
+    /// Its key (PEM).
+    pub client_key: Option<PathBuf>,
+    /// The name that the peer's certificate must have, instead of the host's.
+    pub server_name: Option<String>,
+    /// Do not verify the peer's certificate.
+    pub insecure: bool,
+}
+
+/// How to reach etcd.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Etcd {
+    /// URLs of the members, at least one.
+    pub endpoints: Vec<String>,
+    /// Folder of all keys, `/containerpilot`.
+    pub prefix: String,
+}

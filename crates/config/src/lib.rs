@@ -1,0 +1,144 @@
+//! From the text of a configuration file, and the environment, to one validated [`Config`].
+//!
+//! The way of the data: [`render`] (Go templates over the environment) → [`json5`] (a tree in
+//! which every value knows where it stands) → `v2` or `v3` (what the user may write, per
+//! generation) → the types in [`job`], [`watch`], [`catalog`], [`telemetry`] (what the program
+//! needs to know). The two generations are two spellings of one model: *sources observe, jobs
+//! act*. Nothing behind this crate knows which spelling was used, except where behaviour really
+//! differs ([`Generation`]).
+//!
+//! The crate is pure: it reads one file ([`source::read`]) and nothing else. The environment,
+//! the host's name and its addresses are given to it as [`Host`].
+
+pub mod catalog;
+pub mod job;
+pub mod telemetry;
+pub mod watch;
+
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
+
+pub use catalog::Catalog;
+pub use job::Job;
+pub use telemetry::Telemetry;
+pub use watch::Watch;
+
+/// Which spelling the file used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generation {
+    /// 1.x and 2.x: services, backends, tasks, coprocesses and hooks around one application.
+    V2,
+    /// 3.x: jobs and watches.
+    V3,
+}
+
+/// What the program does, validated: everything that could be wrong with the file has been said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The spelling the file used.
+    pub generation: Generation,
+    /// Where services are registered and watched; `None` if nothing is.
+    pub catalog: Option<Catalog>,
+    /// How the program logs.
+    pub logging: Logging,
+    /// Jobs in the order in which they start and in which they see events. [`job::JobId`] is an
+    /// index into this list.
+    pub jobs: Vec<Job>,
+    /// What is watched in the catalog. [`watch::WatchId`] is an index into this list.
+    pub watches: Vec<Watch>,
+    /// The metrics endpoint.
+    pub telemetry: Option<Telemetry>,
+    /// The control socket (3.x only).
+    pub control: Option<PathBuf>,
+    /// 3.x: from the request to stop to SIGKILL for whatever is left.
+    /// 2.x: `None`, its limits are those of the jobs ([`job::Stop::kill_after`]).
+    pub stop_timeout: Option<Duration>,
+    /// Things that are legal but probably not meant; to be logged once at WARN.
+    pub warnings: Vec<String>,
+}
+
+/// What the machine tells the configuration: the facts that are not in the file.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// The environment: templates read it, `CONSUL_*` variables are taken from it.
+    pub environment: BTreeMap<String, String>,
+    /// The host's name, the second half of every service's id.
+    pub hostname: String,
+    /// Every address of every interface that is up.
+    pub addresses: Vec<InterfaceAddress>,
+}
+
+/// One address of one network interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceAddress {
+    /// The interface's name, `eth0`.
+    pub interface: String,
+    /// One of its addresses.
+    pub address: IpAddr,
+}
+
+/// How the program logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logging {
+    /// The least severe level that is written.
+    pub level: LogLevel,
+    /// The shape of a line.
+    pub format: LogFormat,
+    /// Where lines go.
+    pub output: LogOutput,
+}
+
+/// Severity. `FATAL` and `PANIC` in a file mean [`LogLevel::Fatal`]: only what ends the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// What happens.
+    Info,
+    /// What should not happen and is coped with.
+    Warn,
+    /// What failed.
+    Error,
+    /// What ends the program.
+    Fatal,
+}
+
+/// The shape of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// RFC 3339 time, then the message.
+    Default,
+    /// logfmt.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where log lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogOutput {
+    /// Our standard output.
+    Stdout,
+    /// Our standard error.
+    Stderr,
+    /// A file, opened for appending, reopened on SIGUSR1.
+    File(PathBuf),
+}
+
+/// A program and its arguments; the program's name is never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Path, or a name to be looked up in `PATH`.
+    pub program: String,
+    /// Arguments after the program's name.
+    pub args: Vec<String>,
+}
+
+/// A string that must not be shown: a token, a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("\"[hidden]\"")
+    }
+}
