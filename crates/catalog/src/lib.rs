@@ -1,1 +1,83 @@
-//! catalog
+//! Registering services in a catalog and watching services there.
+//!
+//! # Theory of operation
+//!
+//! A [`Catalog`] is one registry ([`consul`], [`memory`]) seen through a handful of requests, each
+//! with a deadline of its own. Nobody but this crate sends them one by one:
+//!
+//! * The [`Registrar`] keeps instances registered. *The catalog is a cache of the truth, which is
+//!   here*: callers state facts ("a check has passed", "it has failed", "take it out"), which go
+//!   into a table with one row for each instance, so that the newest fact wins and memory is
+//!   bounded. A task compares the table with what the registry has acknowledged and sends what
+//!   is missing, a few requests at a time.
+//! * A [`Watch`] follows the passing instances of one service by blocking queries and tells its
+//!   owner about a new set only if its content differs from the set told last.
+//!
+//! Both share the catalog's [`Reachability`]: the first request that gets no answer declares an
+//! outage (one line in the log), everybody waits, one request at a time goes out as a probe with
+//! back-off, and the first answer ends the outage for all (one line in the log). An error is never
+//! taken for a fact about a service.
+
+mod backoff;
+pub mod consul;
+mod error;
+mod http;
+pub mod memory;
+mod model;
+mod reachability;
+mod registrar;
+mod watch;
+
+pub use backoff::Backoff;
+pub use error::{Class, Error};
+pub use model::{Index, Instance, Query, Registered, Registration, Snapshot, Status};
+pub use reachability::Reachability;
+pub use registrar::{Deregistration, Registrar};
+pub use watch::{Watch, WatchHandle, watch};
+
+use std::pin::Pin;
+use std::time::Duration;
+
+/// What a request to a catalog comes back with.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// A registry of services.
+///
+/// Each request has a deadline of its own: the future always resolves. Dropping it gives the
+/// request up; whether it was carried out is then unknown.
+pub trait Catalog: Send + Sync + 'static {
+    /// Whether the registry answers. One for each catalog, shared by all who use it.
+    fn reachability(&self) -> &Reachability;
+
+    /// Puts an instance in, or replaces it, with the given status. `output` says why.
+    fn register<'a>(
+        &'a self,
+        registration: &'a Registration,
+        status: Status,
+        output: &'a str,
+    ) -> Answer<'a, ()>;
+
+    /// Renews the time to live of a registered instance. [`Error::Unknown`]: the registry does
+    /// not have it.
+    fn heartbeat<'a>(
+        &'a self,
+        registration: &'a Registration,
+        status: Status,
+        output: &'a str,
+    ) -> Answer<'a, ()>;
+
+    /// Takes an instance out. One that the registry does not have is no error.
+    fn deregister<'a>(&'a self, registration: &'a Registration) -> Answer<'a, ()>;
+
+    /// What the registry has under the registration's id, for comparing.
+    fn lookup<'a>(&'a self, registration: &'a Registration) -> Answer<'a, Option<Registered>>;
+
+    /// The passing instances of a service. With `after`, the answer waits until something newer
+    /// than that is there, but not longer than `wait`.
+    fn instances<'a>(
+        &'a self,
+        query: &'a Query,
+        after: Option<Index>,
+        wait: Duration,
+    ) -> Answer<'a, Snapshot>;
+}

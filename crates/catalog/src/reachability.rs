@@ -1,0 +1,163 @@
+//! Whether the registry answers: shared by everybody who talks to it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::{Backoff, Class, Error};
+
+/// Pauses between probes. The maximum is below the shortest heartbeat (1 s), so that a registry
+/// that comes back is made whole within one.
+const PROBES: Backoff =
+    Backoff { min: Duration::from_millis(100), max: Duration::from_secs(1), jitter: 0.5 };
+
+/// Knows whether a registry answers, says so in the log once for each outage, and lets one
+/// request at a time through while it does not.
+pub struct Reachability {
+    /// For the log: what it is and where.
+    name: String,
+    state: Mutex<State>,
+    /// Bumped whenever somebody who waits should look again.
+    stir: watch::Sender<()>,
+    /// Number of outages that have ended.
+    recoveries: watch::Sender<u64>,
+}
+
+enum State {
+    Up,
+    Down { since: Instant, failures: u32, next: Instant, probing: bool, reason: String },
+}
+
+/// Leave to send one request. During an outage nobody else has one; report what came of it.
+pub struct Turn<'a> {
+    owner: &'a Reachability,
+    probe: bool,
+}
+
+impl Reachability {
+    /// `name` is for the log: what it is and where, `consul at http://127.0.0.1:8500`.
+    #[must_use]
+    pub fn new(name: String) -> Self {
+        Reachability {
+            name,
+            state: Mutex::new(State::Up),
+            stir: watch::Sender::new(()),
+            recoveries: watch::Sender::new(0),
+        }
+    }
+
+    /// What it is and where.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Why nothing can be done at the moment; `None` if the registry answers.
+    #[must_use]
+    pub fn outage(&self) -> Option<String> {
+        match &*self.lock() {
+            State::Up => None,
+            State::Down { reason, .. } => Some(reason.clone()),
+        }
+    }
+
+    /// Changes each time an outage ends.
+    pub(crate) fn recoveries(&self) -> watch::Receiver<u64> {
+        self.recoveries.subscribe()
+    }
+
+    /// Resolves when the caller may send a request: at once while the registry answers, else when
+    /// the outage has ended or when it is the caller's turn to probe.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        let mut stirred = self.stir.subscribe();
+        loop {
+            let until = match &mut *self.lock() {
+                State::Up => return Turn { owner: self, probe: false },
+                State::Down { probing: true, .. } => None,
+                State::Down { next, probing, .. } if *next <= Instant::now() => {
+                    *probing = true;
+                    return Turn { owner: self, probe: true };
+                }
+                State::Down { next, .. } => Some(*next),
+            };
+            // The sender lives in self: changed() cannot fail.
+            match until {
+                Some(next) => {
+                    let _ = tokio::time::timeout_at(next, stirred.changed()).await;
+                }
+                None => {
+                    let _ = stirred.changed().await;
+                }
+            }
+        }
+    }
+
+    /// Lets the next probe go at once: somebody's deadline is near.
+    pub(crate) fn hurry(&self) {
+        if let State::Down { next, .. } = &mut *self.lock() {
+            *next = Instant::now();
+        }
+        self.stir.send_replace(());
+    }
+
+    fn answered(&self) {
+        let was = std::mem::replace(&mut *self.lock(), State::Up);
+        if let State::Down { since, .. } = was {
+            log::info!("{} answers again after {:.1?}", self.name, since.elapsed());
+            self.stir.send_replace(());
+            self.recoveries.send_modify(|n| *n = n.wrapping_add(1));
+        }
+    }
+
+    fn failed(&self, error: &Error, probe: bool) {
+        let now = Instant::now();
+        match &mut *self.lock() {
+            state @ State::Up => {
+                log::warn!("{} does not answer: {error}; retrying", self.name);
+                *state = State::Down {
+                    since: now,
+                    failures: 1,
+                    next: now + PROBES.pause(1),
+                    probing: false,
+                    reason: error.to_string(),
+                };
+            }
+            State::Down { failures, next, reason, .. } => {
+                // Requests that were under way when the outage began are no probes.
+                if probe {
+                    *failures = failures.saturating_add(1);
+                    *next = now + PROBES.pause(*failures);
+                    *reason = error.to_string();
+                }
+                log::debug!("{} still does not answer: {error}", self.name);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turn<'_> {
+    /// The request has ended so. Any answer, even a refusal, means that the registry is there.
+    pub(crate) fn report<T>(&self, outcome: &Result<T, Error>) {
+        match outcome {
+            Err(error) if error.class() == Class::Outage => self.owner.failed(error, self.probe),
+            _ => self.owner.answered(),
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if self.probe {
+            if let State::Down { probing, .. } = &mut *self.owner.lock() {
+                *probing = false;
+            }
+            self.owner.stir.send_replace(());
+        }
+    }
+}
