@@ -11,15 +11,26 @@
 //! the host's name and its addresses are given to it as [`Host`].
 
 pub mod catalog;
+mod error;
 pub mod job;
+pub mod json5;
+mod load;
+pub mod render;
+pub mod source;
 pub mod telemetry;
+mod variable;
 pub mod watch;
 
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 
 pub use catalog::Catalog;
+pub use error::{Errors, Problem};
 pub use job::Job;
+pub use load::load;
+pub use render::render;
+pub use source::Source;
 pub use telemetry::Telemetry;
+pub use variable::{pid_variable, service_ip_variable};
 pub use watch::Watch;
 
 /// Which spelling the file used.
