@@ -1,0 +1,229 @@
+//! What the jobs of one configuration have to do with the catalog: their registrations, and the
+//! watches that jobs wait for.
+
+use std::{sync::Arc, time::Duration};
+
+use catalog::{
+    Catalog, Instance, Query, Registrar, Registration, Status,
+    consul::{Address, Consul, Options, Tls},
+};
+use config::{
+    Config,
+    catalog::ConsulAddress,
+    job::{InitialStatus, JobId},
+    watch::WatchId,
+};
+use tokio::{sync::mpsc, task::JoinSet};
+
+use crate::machine::Deregistration;
+
+/// How long a deregistration may hold up a stop: an agent that answers does so in milliseconds,
+/// and one that is frozen must not keep the application from its SIGTERM.
+const DEREGISTRATION_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Changes that a slow moment of the event loop may leave waiting, before watches wait in turn.
+const CHANGES: usize = 64;
+
+/// The catalog as one configuration sees it.
+pub(super) struct Discovery {
+    registry: Option<Registry>,
+    registrations: Vec<Option<(Arc<Registration>, Option<Status>)>>,
+    queries: Vec<Query>,
+    watches: JoinSet<()>,
+    changes: mpsc::Receiver<(WatchId, Arc<[Instance]>)>,
+    changed: mpsc::Sender<(WatchId, Arc<[Instance]>)>,
+    deregistrations: JoinSet<(JobId, Deregistration)>,
+}
+
+/// A catalog and the task that keeps our instances registered there. It outlives a
+/// configuration whose successor names the same catalog.
+struct Registry {
+    settings: config::Catalog,
+    catalog: Arc<dyn Catalog>,
+    registrar: Registrar,
+}
+
+/// What a change or an answer of the catalog means.
+pub(super) enum News {
+    /// These instances are healthy now.
+    Changed(WatchId, Arc<[Instance]>),
+    /// A deregistration is over.
+    Deregistered(JobId, Deregistration),
+}
+
+impl Discovery {
+    /// Prepares everything; what can fail for the configuration's sake fails here. With
+    /// `previous`, a catalog that has not changed is kept. Must be called in a tokio runtime.
+    ///
+    /// # Errors
+    /// Certificates cannot be read, or the catalog is of a kind that this version cannot use.
+    pub(super) fn build(config: &Config, previous: Option<&Discovery>) -> Result<Discovery, String> {
+        let previous = previous.and_then(|discovery| discovery.registry.as_ref());
+        let registry = match (&config.catalog, previous) {
+            (None, _) => None,
+            (Some(settings), Some(same)) if same.settings == *settings => Some(Registry {
+                settings: settings.clone(),
+                catalog: Arc::clone(&same.catalog),
+                registrar: same.registrar.clone(),
+            }),
+            (Some(settings), _) => Some(Registry::build(settings)?),
+        };
+        let (changed, changes) = mpsc::channel(CHANGES);
+        Ok(Discovery {
+            registry,
+            registrations: config.jobs.iter().map(registration).collect(),
+            queries: config.watches.iter().map(query).collect(),
+            watches: JoinSet::new(),
+            changes,
+            changed,
+            deregistrations: JoinSet::new(),
+        })
+    }
+
+    pub(super) fn announce(&self, job: JobId) {
+        if let Some((registry, registration, Some(status))) = self.instance(job) {
+            registry.registrar.announce(registration, status);
+        }
+    }
+
+    pub(super) fn passing(&self, job: JobId) {
+        if let Some((registry, registration, _)) = self.instance(job) {
+            registry.registrar.passing(registration);
+        }
+    }
+
+    pub(super) fn failing(&self, job: JobId) {
+        if let Some((registry, registration, _)) = self.instance(job) {
+            registry.registrar.failing(&registration.id);
+        }
+    }
+
+    /// Begins; [`Discovery::next`] tells when it is over.
+    pub(super) fn deregister(&mut self, job: JobId, number: Deregistration) {
+        let Some((registry, registration, _)) = self.instance(job) else {
+            self.deregistrations.spawn(std::future::ready((job, number)));
+            return;
+        };
+        let outcome = registry.registrar.deregister(&registration.id, DEREGISTRATION_DEADLINE);
+        let id = registration.id.clone();
+        self.deregistrations.spawn(async move {
+            match outcome.await {
+                catalog::Deregistration::Acknowledged => log::info!("{id} is out of the catalog"),
+                catalog::Deregistration::GaveUp(why) => {
+                    log::warn!("{id} could not be taken out of the catalog: {why}");
+                }
+            }
+            (job, number)
+        });
+    }
+
+    /// Begins to watch.
+    pub(super) fn watch(&mut self, id: WatchId) {
+        let (Some(registry), Some(query)) = (&self.registry, self.queries.get(id.0)) else { return };
+        let mut watch = catalog::watch(Arc::clone(&registry.catalog), query.clone());
+        let changed = self.changed.clone();
+        self.watches.spawn(async move {
+            loop {
+                let instances = watch.changed().await;
+                if changed.send((id, instances)).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// The next thing that the catalog says. Cancel safe.
+    pub(super) async fn next(&mut self) -> News {
+        loop {
+            tokio::select! {
+                Some((watch, instances)) = self.changes.recv() => {
+                    return News::Changed(watch, instances);
+                }
+                Some(over) = self.deregistrations.join_next() => {
+                    // A task that panicked would have ended the program; none is ever aborted.
+                    if let Ok((job, number)) = over {
+                        return News::Deregistered(job, number);
+                    }
+                }
+                else => std::future::pending().await,
+            }
+        }
+    }
+
+    fn instance(&self, job: JobId) -> Option<(&Registry, &Arc<Registration>, Option<Status>)> {
+        let (registration, initial) = self.registrations.get(job.0)?.as_ref()?;
+        Some((self.registry.as_ref()?, registration, *initial))
+    }
+}
+
+impl Registry {
+    fn build(settings: &config::Catalog) -> Result<Registry, String> {
+        let catalog: Arc<dyn Catalog> = match settings {
+            config::Catalog::Consul(consul) => {
+                let options = Options {
+                    token: consul.token.as_ref().map(|token| token.0.clone()),
+                    ..Options::new(address(&consul.address))
+                };
+                Arc::new(Consul::build(options).map_err(|error| error.to_string())?)
+            }
+            config::Catalog::Etcd(_) => {
+                return Err("etcd: this version registers in Consul only; \
+                            name a Consul agent with `consul` instead"
+                    .to_owned());
+            }
+        };
+        // The task ends with the last handle, that is with the last configuration that uses it.
+        let (registrar, _task) = Registrar::spawn(Arc::clone(&catalog));
+        Ok(Registry { settings: settings.clone(), catalog, registrar })
+    }
+}
+
+fn address(address: &ConsulAddress) -> Address {
+    match address {
+        ConsulAddress::Http { host, port } => Address::Http { host: host.clone(), port: *port },
+        ConsulAddress::Https { host, port, tls } => Address::Https {
+            host: host.clone(),
+            port: *port,
+            tls: Tls {
+                ca_file: tls.ca_file.clone(),
+                ca_path: tls.ca_path.clone(),
+                client_cert: tls.client_cert.clone(),
+                client_key: tls.client_key.clone(),
+                server_name: tls.server_name.clone(),
+                insecure: tls.insecure,
+            },
+        },
+        ConsulAddress::Unix(path) => Address::Unix(path.clone()),
+    }
+}
+
+fn registration(job: &config::Job) -> Option<(Arc<Registration>, Option<Status>)> {
+    let service = job.service.as_ref()?;
+    let registration = Registration {
+        id: service.id.clone(),
+        name: service.name.clone(),
+        check_id: service.check_id.clone(),
+        address: service.address.to_string(),
+        port: service.port,
+        tags: service.tags.clone(),
+        meta: std::collections::BTreeMap::new(),
+        ttl: service.ttl,
+        enable_tag_override: service.enable_tag_override,
+        deregister_critical_after: service.deregister_critical_after,
+    };
+    let initial = service.initial_status.map(|status| match status {
+        InitialStatus::Passing => Status::Passing,
+        InitialStatus::Warning => Status::Warning,
+        InitialStatus::Critical => Status::Critical,
+    });
+    Some((Arc::new(registration), initial))
+}
+
+fn query(watch: &config::Watch) -> Query {
+    Query {
+        service: watch.service.clone(),
+        tag: watch.tag.clone(),
+        datacenter: watch.datacenter.clone(),
+        max_staleness: watch.interval,
+    }
+}

@@ -1,0 +1,96 @@
+//! Our log and our children's lines: one shape, one writer (the process crate's output thread).
+
+mod format;
+mod time;
+
+use std::{io, sync::OnceLock};
+
+use config::{LogFormat, LogLevel, LogOutput, Logging};
+use log::{Level, LevelFilter, Metadata, Record};
+use process::{LineFormat, Output, Pid, Sink, Source};
+
+use format::Line;
+
+/// How long we wait at exit for a log reader that takes nothing at all.
+pub(crate) const READER_PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// What `log`'s macros write to. Set once; there is one log.
+static LOGGER: OnceLock<Logger> = OnceLock::new();
+
+struct Logger {
+    output: Output,
+    format: LogFormat,
+}
+
+/// Starts the output thread and sends our own log there.
+///
+/// # Errors
+/// The log file cannot be opened, or the thread cannot be started.
+pub(crate) fn start(logging: &Logging) -> io::Result<Output> {
+    let sink = match &logging.output {
+        LogOutput::Stdout => Sink::Stdout,
+        LogOutput::Stderr => Sink::Stderr,
+        LogOutput::File(path) => Sink::File(path.clone()),
+    };
+    let lines = ChildLines { format: logging.format, level: filter(logging.level), clock: time::Clock::default() };
+    let output = Output::start(sink, Box::new(lines))?;
+    let logger = LOGGER.get_or_init(|| Logger { output: output.clone(), format: logging.format });
+    // Fails only if a logger is set already, and then it is this one.
+    let _ = log::set_logger(logger);
+    log::set_max_level(filter(logging.level));
+    Ok(output)
+}
+
+/// `log`'s level of one of ours. FATAL is the word of the last line before the end: an error.
+pub(crate) fn level(level: LogLevel) -> Level {
+    match level {
+        LogLevel::Debug => Level::Debug,
+        LogLevel::Info => Level::Info,
+        LogLevel::Warn => Level::Warn,
+        LogLevel::Error | LogLevel::Fatal => Level::Error,
+    }
+}
+
+fn filter(least: LogLevel) -> LevelFilter {
+    level(least).to_level_filter()
+}
+
+impl log::Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        // Libraries may say what is wrong; their chatter is not ours.
+        let ours = ["pilot", "containerpilot", "catalog", "process", "config"];
+        let target = metadata.target();
+        let crate_name = target.split("::").next().unwrap_or(target);
+        metadata.level() <= Level::Warn || ours.contains(&crate_name)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let message = record.args().to_string();
+            let mut out = Vec::with_capacity(message.len() + 64);
+            let line = Line { level: record.level(), child: None, message: message.as_bytes() };
+            line.write(self.format, &mut time::Clock::default(), &mut out);
+            self.output.write(&out);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// The shape of children's lines.
+struct ChildLines {
+    format: LogFormat,
+    level: LevelFilter,
+    clock: time::Clock,
+}
+
+impl LineFormat for ChildLines {
+    fn wants(&self, level: Level) -> bool {
+        level <= self.level
+    }
+
+    fn line(&mut self, source: &Source, pid: Pid, level: Level, line: &[u8], out: &mut Vec<u8>) {
+        let child = Some((source.name.as_str(), pid));
+        Line { level, child, message: line }.write(self.format, &mut self.clock, out);
+    }
+}

@@ -1,0 +1,404 @@
+//! What happens next: the state of every job of one configuration, as a pure function.
+//!
+//! [`Machine::on`] takes one thing that happened ([`Input`]) and the time, and answers with what
+//! is to be done ([`Action`]). It performs nothing and knows no process, no socket and no clock,
+//! so that random histories can be tried on it (see `tests.rs`). Whoever performs the actions
+//! reports their outcome as further inputs. Timers are data: [`Machine::deadline`] says when it
+//! wants to be asked again with [`Input::Tick`].
+//!
+//! The parts: inputs, events and phases here, the runs of a job's process in `run`, its checks in
+//! `health`, stopping in `stop`, what can still happen in `reach`.
+
+mod health;
+mod reach;
+mod run;
+mod stop;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod world;
+
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+
+use config::{
+    Config,
+    job::{GlobalEvent, Job, JobId, Restarts, SignalEvent, Trigger, WatchEvent, When},
+    watch::WatchId,
+};
+use process::ExitStatus;
+
+use health::Check;
+use run::Run;
+use stop::{Cause, StopStep};
+
+/// Something that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// The configuration comes into force.
+    Start,
+    /// Time has passed: at least one [`Machine::deadline`] is due.
+    Tick,
+    /// A job's process has exited, or could not be started (status 126 or 127).
+    Exited(JobId, ExitStatus),
+    /// The check with this number has exited, or could not be started.
+    Checked(JobId, CheckRun, ExitStatus),
+    /// The deregistration with this number is over, one way or the other.
+    Deregistered(JobId, Deregistration),
+    /// A watch has seen a change; these instances are healthy now.
+    Changed(WatchId, Instances),
+    /// A signal that jobs can wait for.
+    Signal(SignalEvent),
+    /// Take every service out of the catalog, or bring them back.
+    Maintenance(Maintenance),
+    /// Stop everything, in order. Asked twice with [`Urgency::Now`]: without order.
+    Stop(Urgency),
+    /// Stop everything but the application, to make room for the next configuration.
+    Retire,
+}
+
+/// Whether a watch has instances after a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Instances {
+    /// At least one.
+    Some,
+    /// None.
+    None,
+}
+
+/// Whether services are kept out of the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Maintenance {
+    /// They are.
+    On,
+    /// They are not.
+    Off,
+}
+
+/// How a stop is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// SIGTERM: a second one changes nothing.
+    Orderly,
+    /// SIGINT: a second one kills what is left.
+    Now,
+}
+
+/// Number of a check, so that the exit of an abandoned one is not taken for that of the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CheckRun(u64);
+
+/// Number of a deregistration, for the same reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Deregistration(u64);
+
+/// Something to be done. Performed in the order given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Start the job's process; report [`Input::Exited`] once for each.
+    Spawn(JobId),
+    /// Ask the job's process to stop.
+    Terminate(JobId),
+    /// SIGKILL to the process group of the job.
+    Kill(JobId),
+    /// Start the job's check; report [`Input::Checked`] once for each.
+    Check(JobId, CheckRun),
+    /// SIGKILL to the process group of the check.
+    KillCheck(JobId),
+    /// Register the service at once with its initial status.
+    Announce(JobId),
+    /// A check has passed: register the service or send a heartbeat.
+    Passing(JobId),
+    /// A check has failed: send no heartbeat.
+    Failing(JobId),
+    /// Take the service out; report [`Input::Deregistered`] once, and soon.
+    Deregister(JobId, Deregistration),
+    /// Begin to watch.
+    Watch(WatchId),
+    /// An event was published: for the log.
+    Published(Trigger),
+    /// Everything but the application has stopped; make the next machine with
+    /// [`Machine::succeed`].
+    Retired,
+    /// Everything has stopped; the program exits with this code.
+    Exit(u8),
+}
+
+/// Where the whole stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Not started.
+    New,
+    /// At work.
+    Running,
+    /// Stopping all but the application; then [`Action::Retired`].
+    Retiring,
+    /// Stopping everything.
+    Stopping(Cause),
+    /// Nothing is left to do.
+    Ended,
+}
+
+/// State of one job.
+#[derive(Clone, Debug)]
+pub(crate) struct JobState {
+    run: Run,
+    check: Check,
+    checks: u64,
+    stop: StopStep,
+    /// Restarts (or further periods) that are left.
+    restarts: Restarts,
+    /// Failures in a row, for the back-off.
+    failures: u32,
+    /// Next period of an interval job.
+    period: Option<Instant>,
+    ran: Ran,
+    last_exit: Option<ExitStatus>,
+}
+
+/// Whether a job's process was ever started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ran {
+    /// Never.
+    No,
+    /// At least once.
+    Yes,
+}
+
+/// The state of every job of one configuration.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    config: Arc<Config>,
+    jobs: Vec<JobState>,
+    phase: Phase,
+    maintenance: Maintenance,
+    watching: Vec<bool>,
+    events: VecDeque<Trigger>,
+    actions: Vec<Action>,
+    deregistrations: u64,
+    verdict: stop::Verdict,
+    limits: stop::Limits,
+}
+
+impl Machine {
+    /// A machine that waits for [`Input::Start`].
+    pub(crate) fn new(config: Arc<Config>) -> Machine {
+        Machine {
+            jobs: config.jobs.iter().map(JobState::new).collect(),
+            watching: vec![false; config.watches.len()],
+            config,
+            phase: Phase::New,
+            maintenance: Maintenance::Off,
+            events: VecDeque::new(),
+            actions: Vec::new(),
+            deregistrations: 0,
+            verdict: stop::Verdict::default(),
+            limits: stop::Limits::default(),
+        }
+    }
+
+    /// The configuration in force.
+    pub(crate) fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// Whether services are kept out of the catalog.
+    pub(crate) fn maintenance(&self) -> Maintenance {
+        self.maintenance
+    }
+
+    /// Takes what happened and answers what is to be done.
+    pub(crate) fn on(&mut self, input: Input, now: Instant) -> Vec<Action> {
+        if self.phase == Phase::Ended {
+            return Vec::new();
+        }
+        match input {
+            Input::Start => self.started(now),
+            Input::Tick => self.tick(now),
+            Input::Exited(job, status) => self.exited(job, status, now),
+            Input::Checked(job, run, status) => self.checked(job, run, status, now),
+            Input::Deregistered(job, number) => self.deregistered(job, number, now),
+            Input::Changed(watch, instances) => self.changed(watch, instances),
+            Input::Signal(signal) => self.publish(Trigger::Signal(signal)),
+            Input::Maintenance(wanted) => self.maintain(wanted, now),
+            Input::Stop(urgency) => self.stop_asked(urgency, now),
+            Input::Retire => self.retire(),
+        }
+        self.settle(now);
+        std::mem::take(&mut self.actions)
+    }
+
+    /// When the machine wants an [`Input::Tick`]; `None` if nothing is timed.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let limits = [self.limits.force, self.limits.abandon];
+        let jobs = self.jobs.iter().flat_map(JobState::deadlines);
+        limits.into_iter().chain(jobs).flatten().min()
+    }
+
+    fn started(&mut self, now: Instant) {
+        if self.phase != Phase::New {
+            return;
+        }
+        self.phase = Phase::Running;
+        for id in self.ids() {
+            if let When::On { timeout: Some(timeout), .. } = self.spec(id).when
+                && let Run::Waiting { give_up } = &mut self.job_mut(id).run
+            {
+                *give_up = now.checked_add(timeout);
+            }
+        }
+        self.publish(Trigger::Global(GlobalEvent::Startup));
+        if self.maintenance == Maintenance::On {
+            self.publish(Trigger::Global(GlobalEvent::EnterMaintenance));
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if due(self.limits.abandon) {
+            return self.end();
+        }
+        if due(self.limits.force) {
+            self.force(now);
+        }
+        for id in self.ids() {
+            self.tick_run(id, now);
+            self.tick_check(id, now);
+            self.tick_stop(id, now);
+        }
+    }
+
+    fn changed(&mut self, watch: WatchId, instances: Instances) {
+        self.publish(Trigger::Watch(watch, WatchEvent::Changed));
+        self.publish(Trigger::Watch(
+            watch,
+            match instances {
+                Instances::Some => WatchEvent::Healthy,
+                Instances::None => WatchEvent::Unhealthy,
+            },
+        ));
+    }
+
+    fn maintain(&mut self, wanted: Maintenance, now: Instant) {
+        if self.maintenance == wanted || self.phase != Phase::Running {
+            return;
+        }
+        self.maintenance = wanted;
+        self.publish(Trigger::Global(match wanted {
+            Maintenance::On => GlobalEvent::EnterMaintenance,
+            Maintenance::Off => GlobalEvent::ExitMaintenance,
+        }));
+        for id in self.ids() {
+            if self.spec(id).service.is_none() || !self.job(id).advertises() {
+                continue;
+            }
+            match wanted {
+                Maintenance::On => {
+                    self.check_off(id);
+                    self.deregister(id);
+                }
+                Maintenance::Off => self.advertise(id, now),
+            }
+        }
+    }
+
+    /// Makes an event known to every job, in order, after the events that are already waiting.
+    fn publish(&mut self, event: Trigger) {
+        self.events.push_back(event);
+    }
+
+    /// Lets everything that follows by itself happen: events reach jobs, stopping jobs take
+    /// their next step, jobs that nothing can start any more complete. It ends because every
+    /// step either uses up an event or moves a job forward, and jobs only move forward.
+    fn settle(&mut self, now: Instant) {
+        loop {
+            while let Some(event) = self.events.pop_front() {
+                self.actions.push(Action::Published(event));
+                self.deliver(event, now);
+            }
+            let mut moved = false;
+            for id in self.ids() {
+                moved |= self.advance(id, now);
+            }
+            if !moved && self.events.is_empty() {
+                moved = self.complete_unreachable(now);
+            }
+            if !moved && self.events.is_empty() {
+                moved = self.finish_phase(now);
+            }
+            if !moved && self.events.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn deliver(&mut self, event: Trigger, now: Instant) {
+        for id in self.ids() {
+            if start_trigger(self.spec(id)) == event {
+                self.triggered(id, now);
+            }
+        }
+        for index in 0..self.config.watches.len() {
+            if let (Some(watch), Some(watching)) =
+                (self.config.watches.get(index), self.watching.get_mut(index))
+                && watch.after == event
+                && !*watching
+                && !matches!(self.phase, Phase::Stopping(_))
+            {
+                *watching = true;
+                self.actions.push(Action::Watch(WatchId(index)));
+            }
+        }
+    }
+
+    fn ids(&self) -> impl Iterator<Item = JobId> + use<> {
+        (0..self.jobs.len()).map(JobId)
+    }
+
+    #[allow(clippy::indexing_slicing, reason = "a JobId is an index into config.jobs")]
+    fn spec(&self, id: JobId) -> &Job {
+        &self.config.jobs[id.0]
+    }
+
+    #[allow(clippy::indexing_slicing, reason = "jobs is as long as config.jobs")]
+    fn job(&self, id: JobId) -> &JobState {
+        &self.jobs[id.0]
+    }
+
+    #[allow(clippy::indexing_slicing, reason = "jobs is as long as config.jobs")]
+    fn job_mut(&mut self, id: JobId) -> &mut JobState {
+        &mut self.jobs[id.0]
+    }
+}
+
+/// The event that starts a job for the first time.
+fn start_trigger(job: &Job) -> Trigger {
+    match job.when {
+        When::On { trigger, .. } => trigger,
+        When::Every { after, .. } => after,
+    }
+}
+
+impl JobState {
+    fn new(job: &Job) -> JobState {
+        JobState {
+            run: Run::Waiting { give_up: None },
+            check: Check::Off,
+            checks: 0,
+            stop: StopStep::Live,
+            restarts: job.restarts,
+            failures: 0,
+            period: None,
+            ran: Ran::No,
+            last_exit: None,
+        }
+    }
+
+    fn deadlines(&self) -> impl Iterator<Item = Option<Instant>> {
+        [self.run_deadline(), self.check.deadline(), self.stop.deadline()].into_iter()
+    }
+
+    /// Whether the job's service belongs into the catalog, maintenance aside.
+    fn advertises(&self) -> bool {
+        self.run.has_begun() && self.stop.is_before_deregistration()
+    }
+}

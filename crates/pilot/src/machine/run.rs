@@ -1,0 +1,283 @@
+//! The runs of a job's process: when it starts, and what follows when it exits.
+
+use std::time::{Duration, Instant};
+
+use config::{
+    Generation,
+    job::{Backoff, Frequency, JobEvent, JobId, Restarts, Role, Trigger, When},
+};
+use process::ExitStatus;
+
+use super::{Action, JobState, Machine, Maintenance, Phase, Ran, StopStep, stop::Cause};
+
+/// The first wait of a back-off.
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+/// The longest wait of a back-off.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// A run that lasted this long ends a series of failures.
+const STABLE: Duration = Duration::from_secs(60);
+
+/// Where a job's process stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// Not started yet; `give_up` is when waiting ends.
+    Waiting {
+        /// `when.timeout`.
+        give_up: Option<Instant>,
+    },
+    /// The process runs (or is about to).
+    Running {
+        /// When it was started.
+        since: Instant,
+        /// When it is killed.
+        timeout: Option<Instant>,
+        /// A trigger came meanwhile.
+        held: bool,
+    },
+    /// The process has exited and is started again then.
+    Resting {
+        /// The end of the back-off.
+        until: Instant,
+    },
+    /// Begun, and no process is running: the job has none, or waits for its next trigger.
+    Idle,
+    /// No further run will follow.
+    Over,
+}
+
+impl Run {
+    /// Whether the trigger has come.
+    pub(super) fn has_begun(self) -> bool {
+        !matches!(self, Run::Waiting { .. })
+    }
+
+    /// Whether there is a process.
+    pub(super) fn is_running(self) -> bool {
+        matches!(self, Run::Running { .. })
+    }
+}
+
+impl JobState {
+    pub(super) fn run_deadline(&self) -> Option<Instant> {
+        let run = match self.run {
+            Run::Waiting { give_up } => give_up,
+            Run::Running { timeout, .. } => timeout,
+            Run::Resting { until } => Some(until),
+            Run::Idle | Run::Over => None,
+        };
+        let period = if self.stop == StopStep::Live { self.period } else { None };
+        [run, period].into_iter().flatten().min()
+    }
+}
+
+impl Machine {
+    /// The event that a job waits for has come.
+    pub(super) fn triggered(&mut self, id: JobId, now: Instant) {
+        let each = matches!(self.spec(id).when, When::On { frequency: Frequency::Each, .. });
+        if self.phase == Phase::Retiring && self.runs_while_stopping(id) {
+            return;
+        }
+        let job = self.job_mut(id);
+        if job.stop != StopStep::Live {
+            return;
+        }
+        match &mut job.run {
+            Run::Waiting { .. } => self.begin(id, now),
+            Run::Idle if each => self.start_process(id, now),
+            Run::Running { held, .. } if each => *held = true,
+            // Resting: the run that is to come serves this trigger too.
+            Run::Idle | Run::Running { .. } | Run::Resting { .. } | Run::Over => {}
+        }
+    }
+
+    /// The first start: from now on the job is advertised and checked too.
+    fn begin(&mut self, id: JobId, now: Instant) {
+        if let When::Every { interval, .. } = self.spec(id).when {
+            self.job_mut(id).period = now.checked_add(interval);
+        }
+        self.start_process(id, now);
+        self.advertise(id, now);
+    }
+
+    /// Begins checking at once, and advertising if the service does not wait for its first check.
+    pub(super) fn advertise(&mut self, id: JobId, now: Instant) {
+        let service = self.spec(id).service.as_ref();
+        if self.maintenance == Maintenance::On && service.is_some() {
+            return;
+        }
+        if service.is_some_and(|service| service.initial_status.is_some()) {
+            self.actions.push(Action::Announce(id));
+        }
+        self.check_on(id, now);
+    }
+
+    fn start_process(&mut self, id: JobId, now: Instant) {
+        let exec = self.spec(id).exec.as_ref();
+        let run = match exec {
+            None => Run::Idle,
+            Some(exec) => {
+                let timeout = exec.timeout.and_then(|timeout| now.checked_add(timeout));
+                Run::Running { since: now, timeout, held: false }
+            }
+        };
+        let job = self.job_mut(id);
+        job.run = run;
+        if run.is_running() {
+            job.ran = Ran::Yes;
+            self.actions.push(Action::Spawn(id));
+        }
+    }
+
+    pub(super) fn tick_run(&mut self, id: JobId, now: Instant) {
+        let job = self.job_mut(id);
+        match &mut job.run {
+            Run::Waiting { give_up: Some(at) } if *at <= now => {
+                job.run = Run::Over;
+                self.complete(id, now);
+            }
+            Run::Running { timeout, .. } if timeout.is_some_and(|at| at <= now) => {
+                *timeout = None;
+                self.actions.push(Action::Kill(id));
+            }
+            Run::Resting { until } if *until <= now => self.start_process(id, now),
+            _ => {}
+        }
+        self.tick_period(id, now);
+    }
+
+    fn tick_period(&mut self, id: JobId, now: Instant) {
+        let When::Every { interval, .. } = self.spec(id).when else { return };
+        let job = self.job_mut(id);
+        let Some(period) = job.period.filter(|at| *at <= now) else { return };
+        if job.stop != StopStep::Live {
+            return;
+        }
+        job.period = next_period(period, interval, now);
+        match &mut job.run {
+            Run::Idle => {
+                job.restarts = spend(job.restarts);
+                self.start_process(id, now);
+            }
+            Run::Running { held, .. } => *held = true,
+            _ => {}
+        }
+    }
+
+    /// The process has exited.
+    pub(super) fn exited(&mut self, id: JobId, status: ExitStatus, now: Instant) {
+        let Run::Running { since, held, .. } = self.job(id).run else { return };
+        let job = self.job_mut(id);
+        job.run = Run::Idle;
+        job.last_exit = Some(status);
+        job.failures = match status.success() {
+            true => 0,
+            false if now.saturating_duration_since(since) >= STABLE => 1,
+            false => job.failures.saturating_add(1),
+        };
+        self.publish(Trigger::Job(
+            id,
+            if status.success() { JobEvent::ExitSuccess } else { JobEvent::ExitFailed },
+        ));
+        self.judge(id, status, now);
+        if self.job(id).stop != StopStep::Live || matches!(self.phase, Phase::Stopping(_)) {
+            self.job_mut(id).run = Run::Over;
+            self.complete(id, now);
+        } else {
+            self.after_run(id, held, now);
+        }
+    }
+
+    /// What the exit means for the program's own.
+    fn judge(&mut self, id: JobId, status: ExitStatus, now: Instant) {
+        let code = status.code();
+        let asked = matches!(self.phase, Phase::Stopping(Cause::Asked));
+        match self.spec(id).role {
+            Role::Ordinary => {}
+            Role::Override if status.success() => {}
+            Role::Override => self.verdict.replacement = Some(code),
+            Role::Gate if status.success() => {}
+            Role::Essential if asked && self.config.generation == Generation::V3 => {}
+            Role::Gate | Role::Essential => {
+                self.verdict.decisive.get_or_insert(code);
+                self.shut_down(Cause::Decided, now);
+            }
+        }
+    }
+
+    /// A live job's process has exited: again, later, or never.
+    fn after_run(&mut self, id: JobId, held: bool, now: Instant) {
+        let restarts = self.job(id).restarts;
+        match self.spec(id).when {
+            When::Every { .. } => match restarts {
+                Restarts::Never | Restarts::Limit(0) => self.over(id, now),
+                _ if held => {
+                    self.job_mut(id).restarts = spend(restarts);
+                    self.start_process(id, now);
+                }
+                _ => {}
+            },
+            When::On { frequency: Frequency::Each, .. } if held => self.start_process(id, now),
+            When::On { frequency, .. } => match (restarts, frequency) {
+                (Restarts::Never | Restarts::Limit(0), Frequency::Each) => {}
+                (Restarts::Never | Restarts::Limit(0), Frequency::Once) => self.over(id, now),
+                _ => {
+                    self.job_mut(id).restarts = spend(restarts);
+                    self.restart(id, now);
+                }
+            },
+        }
+    }
+
+    fn restart(&mut self, id: JobId, now: Instant) {
+        let failures = self.job(id).failures;
+        let wait = match self.spec(id).backoff {
+            Backoff::None => Duration::ZERO,
+            Backoff::Exponential => jitter(backoff(failures), now, id),
+        };
+        match now.checked_add(wait) {
+            Some(until) if !wait.is_zero() => self.job_mut(id).run = Run::Resting { until },
+            _ => self.start_process(id, now),
+        }
+    }
+
+    fn over(&mut self, id: JobId, now: Instant) {
+        self.job_mut(id).run = Run::Over;
+        let failure = self.job(id).last_exit.filter(|status| !status.success());
+        if let Some(status) = failure
+            && self.spec(id).role == Role::Ordinary
+        {
+            self.verdict.first_failure.get_or_insert(status.code());
+        }
+        self.complete(id, now);
+    }
+}
+
+/// One restart less.
+fn spend(restarts: Restarts) -> Restarts {
+    match restarts {
+        Restarts::Limit(left) => Restarts::Limit(left.saturating_sub(1)),
+        other => other,
+    }
+}
+
+/// The wait after so many failures in a row: 100 ms, doubling, at most 30 s.
+fn backoff(failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    BACKOFF_MIN.saturating_mul(1 << doublings).min(BACKOFF_MAX)
+}
+
+/// Up to a quarter less, so that many jobs that failed together do not start together. Drawn
+/// from the job and the moment: no better randomness is needed.
+fn jitter(wait: Duration, now: Instant, id: JobId) -> Duration {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+    let draw = BuildHasherDefault::<DefaultHasher>::default().hash_one((now, id)) % 256;
+    wait - (wait / 1024).saturating_mul(u32::try_from(draw).unwrap_or(0))
+}
+
+/// The first period after `now`, on the grid that `period` is on.
+fn next_period(period: Instant, interval: Duration, now: Instant) -> Option<Instant> {
+    let late = now.saturating_duration_since(period);
+    let missed = late.as_nanos().checked_div(interval.as_nanos())?;
+    let steps = u32::try_from(missed).ok()?.checked_add(1)?;
+    period.checked_add(interval.checked_mul(steps)?)
+}

@@ -1,0 +1,378 @@
+//! Stopping: one job, all jobs but the application, everything.
+//!
+//! A job stops step by step: what must have happened before has happened · `stopping` is
+//! published and the jobs that are hooked to it end · its service is out of the catalog · its
+//! process is asked to exit · it has exited · `stopped` is published.
+
+use std::time::{Duration, Instant};
+
+use config::{
+    job::{Announce, GlobalEvent, JobEvent, JobId, KillAfter, Role, Trigger},
+};
+
+use super::{
+    Action, Deregistration, Machine, Maintenance, Phase, Ran, Run, Urgency, start_trigger,
+};
+
+/// After SIGKILL to everything: how long we wait for processes that even that does not end (a
+/// process in uninterruptible sleep) before we exit without them.
+const ABANDON_AFTER: Duration = Duration::from_secs(1);
+
+/// How far a job's stop has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StopStep {
+    /// Not stopping.
+    Live,
+    /// Waiting for what must have happened before.
+    Holding,
+    /// `stopping` is published; its hooks run, at most until then.
+    Hooks {
+        /// When waiting for hooks ends; `None`: when they end.
+        until: Option<Instant>,
+    },
+    /// The service is being taken out of the catalog.
+    Deregistering(Deregistration),
+    /// The process has been asked to exit.
+    Terminating {
+        /// When it is killed.
+        kill: Option<Instant>,
+    },
+    /// The job is no more.
+    Stopped,
+}
+
+impl StopStep {
+    pub(super) fn deadline(self) -> Option<Instant> {
+        match self {
+            StopStep::Hooks { until } => until,
+            StopStep::Terminating { kill } => kill,
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_before_deregistration(self) -> bool {
+        matches!(self, StopStep::Live | StopStep::Holding | StopStep::Hooks { .. })
+    }
+
+    fn is_off_the_catalog(self) -> bool {
+        matches!(self, StopStep::Terminating { .. } | StopStep::Stopped)
+    }
+}
+
+/// Why everything stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A signal asked for it.
+    Asked,
+    /// A job's exit decided it (the application's, a failed `preStart`).
+    Decided,
+    /// Nothing is left that could run.
+    Completed,
+}
+
+/// What is known about our exit code.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    /// The code of the job whose exit ended the program.
+    pub(super) decisive: Option<u8>,
+    /// The code of a failed `postStop`.
+    pub(super) replacement: Option<u8>,
+    /// The code of the first job that ended for good with a failure.
+    pub(super) first_failure: Option<u8>,
+}
+
+/// When patience ends.
+#[derive(Debug, Default)]
+pub(super) struct Limits {
+    /// Then whatever is left is killed (3.x `stopTimeout`).
+    pub(super) force: Option<Instant>,
+    /// Then we exit, whatever is left.
+    pub(super) abandon: Option<Instant>,
+    /// Whether everything has been killed.
+    pub(super) forced: bool,
+}
+
+impl Machine {
+    pub(super) fn stop_asked(&mut self, urgency: Urgency, now: Instant) {
+        match self.phase {
+            Phase::Stopping(_) if urgency == Urgency::Now => self.force(now),
+            Phase::Stopping(_) | Phase::Ended => {}
+            Phase::New => self.end(),
+            Phase::Running | Phase::Retiring => self.shut_down(Cause::Asked, now),
+        }
+    }
+
+    /// Everything stops, in order.
+    pub(super) fn shut_down(&mut self, cause: Cause, now: Instant) {
+        if matches!(self.phase, Phase::Stopping(_) | Phase::Ended) {
+            return;
+        }
+        self.phase = Phase::Stopping(cause);
+        self.limits.force =
+            self.config.stop_timeout.and_then(|timeout| now.checked_add(timeout));
+        self.publish(Trigger::Global(GlobalEvent::Shutdown));
+        for id in self.ids() {
+            if !self.runs_while_stopping(id) {
+                self.begin_stop(id);
+            }
+        }
+    }
+
+    /// Whether the configuration can be replaced now: not before `preStart` is through, whose
+    /// result belongs to the configuration that started it.
+    pub(crate) fn can_retire(&self) -> bool {
+        self.phase == Phase::Running
+            && self.ids().all(|id| {
+                self.spec(id).role != Role::Gate || self.job(id).stop == StopStep::Stopped
+            })
+    }
+
+    /// Everything stops but the application and what is hooked to its end.
+    pub(super) fn retire(&mut self) {
+        if self.can_retire() {
+            self.phase = Phase::Retiring;
+            for id in self.ids() {
+                if !self.runs_while_stopping(id) && self.spec(id).role != Role::Essential {
+                    self.begin_stop(id);
+                }
+            }
+        }
+    }
+
+    /// Hooks of the end are not cut by the shutdown that they belong to.
+    pub(super) fn runs_while_stopping(&self, id: JobId) -> bool {
+        matches!(
+            start_trigger(self.spec(id)),
+            Trigger::Global(GlobalEvent::Shutdown)
+                | Trigger::Job(_, JobEvent::Stopping | JobEvent::Stopped)
+        )
+    }
+
+    fn drop_silently(&mut self, id: JobId) {
+        let job = self.job_mut(id);
+        job.run = Run::Over;
+        job.stop = StopStep::Stopped;
+        self.check_off(id);
+    }
+
+    /// The job's life ends by itself.
+    pub(super) fn complete(&mut self, id: JobId, now: Instant) {
+        self.begin_stop(id);
+        self.advance(id, now);
+    }
+
+    fn begin_stop(&mut self, id: JobId) {
+        let job = self.job_mut(id);
+        if job.stop == StopStep::Live {
+            job.stop = StopStep::Holding;
+        }
+    }
+
+    pub(super) fn tick_stop(&mut self, id: JobId, now: Instant) {
+        match &mut self.job_mut(id).stop {
+            StopStep::Hooks { until } if until.is_some_and(|at| at <= now) => {
+                self.begin_deregistration(id, now);
+            }
+            StopStep::Terminating { kill } if kill.is_some_and(|at| at <= now) => {
+                *kill = None;
+                self.actions.push(Action::Kill(id));
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes the next step of a stopping job, if it can be taken. True if it was.
+    pub(super) fn advance(&mut self, id: JobId, now: Instant) -> bool {
+        match self.job(id).stop {
+            StopStep::Holding if self.may_stop(id) => self.announce_stop(id, now),
+            StopStep::Hooks { .. } if self.hooks_have_ended(id) => {
+                self.begin_deregistration(id, now);
+            }
+            StopStep::Terminating { .. } if !self.job(id).run.is_running() => self.stopped(id),
+            _ => return false,
+        }
+        true
+    }
+
+    fn may_stop(&self, id: JobId) -> bool {
+        let after = &self.spec(id).stop.after;
+        let running = self.job(id).run.is_running();
+        let stopped = |other: &JobId| self.job(*other).stop == StopStep::Stopped || self.stays(*other);
+        let deregistered = || {
+            self.ids().filter(|other| *other != id && self.spec(*other).service.is_some()).all(
+                |other| {
+                    self.job(other).stop.is_off_the_catalog() || !self.job(other).run.has_begun()
+                },
+            )
+        };
+        // A job whose process has already exited has nothing that others could still need.
+        !running
+            || self.limits.forced
+            || (after.stopped.iter().all(stopped) && (!after.deregistered || deregistered()))
+    }
+
+    /// Whether a job outlives this stop: the application, when a configuration is replaced.
+    fn stays(&self, id: JobId) -> bool {
+        self.phase == Phase::Retiring && self.job(id).stop == StopStep::Live
+    }
+
+    fn announce_stop(&mut self, id: JobId, now: Instant) {
+        let stop = &self.spec(id).stop;
+        let announced = match stop.announce {
+            Announce::Always => true,
+            Announce::WhenRunning => self.job(id).run.is_running(),
+        };
+        if announced && !self.limits.forced {
+            let until = stop.hooks_timeout.and_then(|timeout| now.checked_add(timeout));
+            self.job_mut(id).stop = StopStep::Hooks { until };
+            self.publish(Trigger::Job(id, JobEvent::Stopping));
+        } else {
+            self.begin_deregistration(id, now);
+        }
+    }
+
+    /// Whether every job that is hooked to this one's `stopping` is done. The event is published
+    /// before this is asked: [`Machine::settle`] delivers events first.
+    fn hooks_have_ended(&self, id: JobId) -> bool {
+        let hook = Trigger::Job(id, JobEvent::Stopping);
+        self.events.is_empty()
+            && self.ids().filter(|other| start_trigger(self.spec(*other)) == hook).all(|other| {
+                !matches!(self.job(other).run, Run::Running { .. } | Run::Resting { .. })
+            })
+    }
+
+    fn begin_deregistration(&mut self, id: JobId, now: Instant) {
+        self.check_off(id);
+        let advertised = self.spec(id).service.is_some()
+            && self.job(id).run.has_begun()
+            && self.maintenance == Maintenance::Off
+            && !self.limits.forced;
+        if advertised {
+            let number = self.deregister(id);
+            self.job_mut(id).stop = StopStep::Deregistering(number);
+        } else {
+            self.terminate(id, now);
+        }
+    }
+
+    pub(super) fn deregister(&mut self, id: JobId) -> Deregistration {
+        self.deregistrations += 1;
+        let number = Deregistration(self.deregistrations);
+        self.actions.push(Action::Deregister(id, number));
+        number
+    }
+
+    pub(super) fn deregistered(&mut self, id: JobId, number: Deregistration, now: Instant) {
+        if self.job(id).stop == StopStep::Deregistering(number) {
+            self.terminate(id, now);
+        }
+    }
+
+    fn terminate(&mut self, id: JobId, now: Instant) {
+        let kill_after = self.spec(id).stop.kill_after;
+        let running = self.job(id).run.is_running();
+        let mut kill = None;
+        if !running {
+            self.job_mut(id).run = Run::Over;
+        } else if self.limits.forced || kill_after == KillAfter::AtOnce {
+            self.actions.push(Action::Kill(id));
+        } else {
+            self.actions.push(Action::Terminate(id));
+            if let KillAfter::After(patience) = kill_after {
+                kill = now.checked_add(patience);
+            }
+        }
+        self.job_mut(id).stop = StopStep::Terminating { kill };
+    }
+
+    fn stopped(&mut self, id: JobId) {
+        let announced = match self.spec(id).stop.announce {
+            Announce::Always => true,
+            Announce::WhenRunning => self.job(id).ran == Ran::Yes,
+        };
+        self.job_mut(id).stop = StopStep::Stopped;
+        if announced {
+            self.publish(Trigger::Job(id, JobEvent::Stopped));
+        }
+    }
+
+    /// Patience has ended: whatever is left is killed, and nothing is waited for but that.
+    pub(super) fn force(&mut self, now: Instant) {
+        self.limits.force = None;
+        if std::mem::replace(&mut self.limits.forced, true) {
+            return;
+        }
+        self.limits.abandon = now.checked_add(ABANDON_AFTER);
+        for id in self.ids() {
+            match self.job(id).stop {
+                StopStep::Live => self.begin_stop(id),
+                StopStep::Hooks { .. } | StopStep::Deregistering(_) => {
+                    self.check_off(id);
+                    self.terminate(id, now);
+                }
+                StopStep::Terminating { .. } if self.job(id).run.is_running() => {
+                    self.actions.push(Action::Kill(id));
+                }
+                StopStep::Holding | StopStep::Terminating { .. } | StopStep::Stopped => {}
+            }
+        }
+    }
+
+    /// Once nothing moves any more: is what we were about finished? True if that led to more.
+    pub(super) fn finish_phase(&mut self, now: Instant) -> bool {
+        let all_stopped = self.jobs.iter().all(|job| job.stop == StopStep::Stopped);
+        match self.phase {
+            Phase::Running if self.nothing_can_run() => {
+                self.shut_down(Cause::Completed, now);
+                true
+            }
+            Phase::Retiring => {
+                if self.ids().all(|id| self.job(id).stop == StopStep::Stopped || self.stays(id)) {
+                    self.phase = Phase::Ended;
+                    self.actions.push(Action::Retired);
+                }
+                false
+            }
+            Phase::Stopping(_) if all_stopped => {
+                self.end();
+                false
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn end(&mut self) {
+        let failure = match self.phase {
+            Phase::Stopping(Cause::Completed) => self.verdict.first_failure,
+            _ => None,
+        };
+        let verdict = self.verdict.replacement.or(self.verdict.decisive).or(failure);
+        self.phase = Phase::Ended;
+        self.actions.push(Action::Exit(verdict.unwrap_or(0)));
+    }
+
+    /// The machine of the next configuration, once this one has answered [`Action::Retired`]:
+    /// the application goes on as it is, and what waits for `preStart` does not wait for it
+    /// again. Answers with it the application's place in the old and the new configuration.
+    pub(crate) fn succeed(
+        &self,
+        config: std::sync::Arc<config::Config>,
+    ) -> (Machine, Option<(JobId, JobId)>) {
+        let mut next = Machine::new(config);
+        next.maintenance = self.maintenance;
+        let essential = |id: &JobId| self.spec(*id).role == Role::Essential;
+        let old = self.ids().filter(essential).find(|id| self.job(*id).stop == StopStep::Live);
+        let new = next.ids().find(|id| next.spec(*id).role == Role::Essential);
+        for id in next.ids() {
+            if next.spec(id).role == Role::Gate {
+                next.drop_silently(id);
+                next.publish(Trigger::Job(id, JobEvent::ExitSuccess));
+            }
+        }
+        let kept = old.zip(new);
+        if let Some((old, new)) = kept {
+            *next.job_mut(new) = self.job(old).clone();
+        }
+        (next, kept)
+    }
+}
