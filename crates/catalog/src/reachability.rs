@@ -1,6 +1,6 @@
 //! Whether the registry answers: shared by everybody who talks to it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -14,8 +14,11 @@ const PROBES: Backoff =
     Backoff { min: Duration::from_millis(100), max: Duration::from_secs(1), jitter: 0.5 };
 
 /// Knows whether a registry answers, says so in the log once for each outage, and lets one
-/// request at a time through while it does not.
-pub struct Reachability {
+/// request at a time through while it does not. Clones are the same one.
+#[derive(Clone)]
+pub struct Reachability(Arc<Inner>);
+
+struct Inner {
     /// For the log: what it is and where.
     name: String,
     state: Mutex<State>,
@@ -31,27 +34,29 @@ enum State {
 }
 
 /// Leave to send one request. During an outage nobody else has one; report what came of it.
-pub struct Turn<'a> {
-    owner: &'a Reachability,
+pub(crate) struct Turn {
+    owner: Reachability,
     probe: bool,
+    /// How many outages had ended when this was given.
+    epoch: u64,
 }
 
 impl Reachability {
     /// `name` is for the log: what it is and where, `consul at http://127.0.0.1:8500`.
     #[must_use]
     pub fn new(name: String) -> Self {
-        Reachability {
+        Reachability(Arc::new(Inner {
             name,
             state: Mutex::new(State::Up),
             stir: watch::Sender::new(()),
             recoveries: watch::Sender::new(0),
-        }
+        }))
     }
 
     /// What it is and where.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// Why nothing can be done at the moment; `None` if the registry answers.
@@ -65,20 +70,20 @@ impl Reachability {
 
     /// Changes each time an outage ends.
     pub(crate) fn recoveries(&self) -> watch::Receiver<u64> {
-        self.recoveries.subscribe()
+        self.0.recoveries.subscribe()
     }
 
     /// Resolves when the caller may send a request: at once while the registry answers, else when
     /// the outage has ended or when it is the caller's turn to probe.
-    pub(crate) async fn turn(&self) -> Turn<'_> {
-        let mut stirred = self.stir.subscribe();
+    pub(crate) async fn turn(&self) -> Turn {
+        let mut stirred = self.0.stir.subscribe();
         loop {
             let until = match &mut *self.lock() {
-                State::Up => return Turn { owner: self, probe: false },
+                State::Up => return self.give(false),
                 State::Down { probing: true, .. } => None,
                 State::Down { next, probing, .. } if *next <= Instant::now() => {
                     *probing = true;
-                    return Turn { owner: self, probe: true };
+                    return self.give(true);
                 }
                 State::Down { next, .. } => Some(*next),
             };
@@ -94,28 +99,34 @@ impl Reachability {
         }
     }
 
+    fn give(&self, probe: bool) -> Turn {
+        Turn { owner: self.clone(), probe, epoch: *self.0.recoveries.borrow() }
+    }
+
     /// Lets the next probe go at once: somebody's deadline is near.
     pub(crate) fn hurry(&self) {
         if let State::Down { next, .. } = &mut *self.lock() {
             *next = Instant::now();
         }
-        self.stir.send_replace(());
+        self.0.stir.send_replace(());
     }
 
     fn answered(&self) {
         let was = std::mem::replace(&mut *self.lock(), State::Up);
         if let State::Down { since, .. } = was {
-            log::info!("{} answers again after {:.1?}", self.name, since.elapsed());
-            self.stir.send_replace(());
-            self.recoveries.send_modify(|n| *n = n.wrapping_add(1));
+            log::info!("{} answers again after {:.1?}", self.0.name, since.elapsed());
+            self.0.stir.send_replace(());
+            self.0.recoveries.send_modify(|n| *n = n.wrapping_add(1));
         }
     }
 
-    fn failed(&self, error: &Error, probe: bool) {
+    fn failed(&self, error: &Error, turn: &Turn) {
         let now = Instant::now();
         match &mut *self.lock() {
+            // Sent during an outage that has ended since: an echo.
+            State::Up if turn.epoch != *self.0.recoveries.borrow() => {}
             state @ State::Up => {
-                log::warn!("{} does not answer: {error}; retrying", self.name);
+                log::warn!("{} does not answer: {error}; retrying", self.0.name);
                 *state = State::Down {
                     since: now,
                     failures: 1,
@@ -126,38 +137,38 @@ impl Reachability {
             }
             State::Down { failures, next, reason, .. } => {
                 // Requests that were under way when the outage began are no probes.
-                if probe {
+                if turn.probe {
                     *failures = failures.saturating_add(1);
                     *next = now + PROBES.pause(*failures);
                     *reason = error.to_string();
                 }
-                log::debug!("{} still does not answer: {error}", self.name);
+                log::debug!("{} still does not answer: {error}", self.0.name);
             }
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Turn<'_> {
+impl Turn {
     /// The request has ended so. Any answer, even a refusal, means that the registry is there.
     pub(crate) fn report<T>(&self, outcome: &Result<T, Error>) {
         match outcome {
-            Err(error) if error.class() == Class::Outage => self.owner.failed(error, self.probe),
+            Err(error) if error.class() == Class::Outage => self.owner.failed(error, self),
             _ => self.owner.answered(),
         }
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Turn {
     fn drop(&mut self) {
         if self.probe {
             if let State::Down { probing, .. } = &mut *self.owner.lock() {
                 *probing = false;
             }
-            self.owner.stir.send_replace(());
+            self.owner.0.stir.send_replace(());
         }
     }
 }

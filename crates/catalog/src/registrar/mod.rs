@@ -104,14 +104,17 @@ impl Registrar {
         self.change(|table| table.deregister(id, done, until));
         // Whoever stops should not wait for the next probe of an outage.
         self.handle.shared.catalog.reachability().hurry();
-        let catalog = Arc::clone(&self.handle.shared.catalog);
+        let shared = Arc::clone(&self.handle.shared);
+        let id = id.to_owned();
         async move {
             match tokio::time::timeout_at(until, acknowledged).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Deregistration::GaveUp("the registrar has ended".to_owned()),
                 Err(_) => {
+                    let outage = shared.catalog.reachability().outage();
+                    let reason = shared.table().reason(&id).or(outage);
                     let seconds = deadline.as_secs_f32();
-                    Deregistration::GaveUp(match catalog.reachability().outage() {
+                    Deregistration::GaveUp(match reason {
                         Some(reason) => format!("not acknowledged within {seconds}s: {reason}"),
                         None => format!("not acknowledged within {seconds}s"),
                     })

@@ -1,0 +1,106 @@
+//! Where the server is, and how to get there.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use hyper::header::HeaderValue;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+
+/// One server.
+pub(crate) enum Endpoint {
+    /// TCP, with TLS on top if there is a connector.
+    Tcp { host: Host, port: u16, tls: Option<(TlsConnector, ServerName<'static>)> },
+    /// A unix socket.
+    Unix(PathBuf),
+}
+
+/// A literal address needs no resolver, which may hang.
+pub(crate) enum Host {
+    Address(IpAddr),
+    Name(String),
+}
+
+impl Host {
+    pub(crate) fn new(text: &str) -> Host {
+        text.parse().map_or_else(|_| Host::Name(text.to_owned()), Host::Address)
+    }
+}
+
+/// A connection of any kind. Boxed, so that the HTTP code exists once.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Endpoint::Tcp { host: Host::Address(IpAddr::V6(ip)), port, .. } => {
+                write!(f, "[{ip}]:{port}")
+            }
+            Endpoint::Tcp { host: Host::Address(ip), port, .. } => write!(f, "{ip}:{port}"),
+            Endpoint::Tcp { host: Host::Name(name), port, .. } => write!(f, "{name}:{port}"),
+            Endpoint::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl Endpoint {
+    pub(super) fn host_header(&self) -> HeaderValue {
+        let text = match self {
+            Endpoint::Tcp { .. } => self.to_string(),
+            Endpoint::Unix(_) => "localhost".to_owned(),
+        };
+        // A name that is no header value does not resolve either; dialling says so.
+        HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("localhost"))
+    }
+
+    /// Connects. The caller sets the deadline. The error says what was tried.
+    pub(super) async fn dial(&self) -> Result<TokioIo<Box<dyn Stream>>, String> {
+        let stream: Box<dyn Stream> = match self {
+            Endpoint::Unix(path) => {
+                Box::new(UnixStream::connect(path).await.map_err(|error| error.to_string())?)
+            }
+            Endpoint::Tcp { host, port, tls } => {
+                let tcp = tcp(host, *port).await?;
+                match tls {
+                    None => Box::new(tcp),
+                    Some((connector, name)) => {
+                        let tls = connector.connect(name.clone(), tcp).await;
+                        Box::new(tls.map_err(|error| format!("TLS: {error}"))?)
+                    }
+                }
+            }
+        };
+        Ok(TokioIo::new(stream))
+    }
+}
+
+async fn tcp(host: &Host, port: u16) -> Result<TcpStream, String> {
+    match host {
+        Host::Address(ip) => connect(SocketAddr::new(*ip, port)).await,
+        Host::Name(name) => {
+            let found = tokio::net::lookup_host((name.as_str(), port))
+                .await
+                .map_err(|error| format!("the name does not resolve: {error}"))?;
+            let mut last = Err("the name has no address".to_owned());
+            for address in found {
+                last = connect(address).await.map_err(|error| format!("{address}: {error}"));
+                if last.is_ok() {
+                    break;
+                }
+            }
+            last
+        }
+    }
+}
+
+async fn connect(address: SocketAddr) -> Result<TcpStream, String> {
+    let tcp = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+    // Requests are small and each is waited for. Without this they are only slower.
+    let _ = tcp.set_nodelay(true);
+    Ok(tcp)
+}
