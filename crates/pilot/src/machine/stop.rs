@@ -11,7 +11,7 @@ use config::{
 };
 
 use super::{
-    Action, Deregistration, Machine, Maintenance, Phase, Ran, Run, Urgency, start_trigger,
+    Action, Deregistration, Machine, Phase, Ran, Run, Urgency, start_trigger,
 };
 
 /// After SIGKILL to everything: how long we wait for processes that even that does not end (a
@@ -165,6 +165,9 @@ impl Machine {
         let job = self.job_mut(id);
         if job.stop == StopStep::Live {
             job.stop = StopStep::Holding;
+            if !job.run.is_running() {
+                job.run = Run::Over;
+            }
         }
     }
 
@@ -243,11 +246,7 @@ impl Machine {
 
     fn begin_deregistration(&mut self, id: JobId, now: Instant) {
         self.check_off(id);
-        let advertised = self.spec(id).service.is_some()
-            && self.job(id).run.has_begun()
-            && self.maintenance == Maintenance::Off
-            && !self.limits.forced;
-        if advertised {
+        if self.spec(id).service.is_some() && !self.limits.forced {
             let number = self.deregister(id);
             self.job_mut(id).stop = StopStep::Deregistering(number);
         } else {
@@ -273,7 +272,7 @@ impl Machine {
         let running = self.job(id).run.is_running();
         let mut kill = None;
         if !running {
-            self.job_mut(id).run = Run::Over;
+            // Nothing to end.
         } else if self.limits.forced || kill_after == KillAfter::AtOnce {
             self.actions.push(Action::Kill(id));
         } else {

@@ -421,7 +421,7 @@ fn a_failed_pre_start_is_the_end() {
 fn a_failed_post_stop_replaces_the_code() {
     let quick = lives(10, 0);
     let behaviours =
-        script(vec![quick, FOREVER, quick, lives(300, 42), quick, lives(10, 9), FOREVER, quick]);
+        script(vec![quick, FOREVER, quick, lives(300, 42), lives(10, 9), quick, FOREVER, quick]);
     let mut world = World::new(application(5), behaviours, vec![]);
     world.run(seconds(60));
     assert_eq!(world.exit.map(|(_, code)| code), Some(9));
@@ -442,6 +442,7 @@ fn a_reload_keeps_the_application_and_restarts_the_rest() {
     assert_eq!(world.spawns[&JobId(0)], 1, "preStart does not run again");
     assert_eq!(world.spawns[&JobId(1)], 2, "the coprocess does");
     assert_eq!(world.spawns[&JobId(5)], 1, "the application is as it was");
+    world.behaviours = vec![Behaviour { obeys: Some(Duration::ZERO), ..lives(10, 0) }];
     world.input(Input::Stop(Urgency::Orderly));
     world.run(seconds(60));
     assert!(world.exit.is_some());

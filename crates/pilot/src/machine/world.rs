@@ -45,14 +45,13 @@ pub(super) struct World {
     pub(super) now: Instant,
     pub(super) begin: Instant,
     schedule: Vec<(Instant, Due)>,
-    behaviours: Vec<Behaviour>,
+    pub(super) behaviours: Vec<Behaviour>,
     drawn: usize,
     pub(super) running: BTreeMap<JobId, Instant>,
     checking: BTreeMap<JobId, CheckRun>,
     pub(super) spawns: BTreeMap<JobId, usize>,
     pub(super) checks: BTreeMap<JobId, Vec<Duration>>,
-    off_catalog: BTreeSet<JobId>,
-    withdrawn: BTreeSet<JobId>,
+    registered: BTreeSet<JobId>,
     killed: BTreeSet<JobId>,
     pub(super) published: Vec<(Duration, Trigger)>,
     pub(super) check_time: Duration,
@@ -77,8 +76,7 @@ impl World {
             checking: BTreeMap::new(),
             spawns: BTreeMap::new(),
             checks: BTreeMap::new(),
-            off_catalog: BTreeSet::new(),
-            withdrawn: BTreeSet::new(),
+            registered: BTreeSet::new(),
             killed: BTreeSet::new(),
             published: Vec::new(),
             check_time: Duration::from_millis(30),
@@ -134,7 +132,7 @@ impl World {
                 self.input(Input::Checked(job, run, status));
             }
             Due::Deregistered(job, number) => {
-                self.off_catalog.insert(job);
+                self.registered.remove(&job);
                 self.input(Input::Deregistered(job, number));
             }
             Due::External(input) => {
@@ -175,12 +173,10 @@ impl World {
             }
             Action::Terminate(job) => {
                 assert!(self.running.contains_key(&job), "SIGTERM for {job:?}, which is not running");
-                if self.config.jobs[job.0].service.is_some() {
-                    assert!(
-                        self.off_catalog.contains(&job) || self.withdrawn.contains(&job),
-                        "{job:?} is signalled before its service has left the catalog"
-                    );
-                }
+                assert!(
+                    !self.registered.contains(&job),
+                    "{job:?} is signalled before its service has left the catalog"
+                );
                 if let Some(after) = self.draw().obeys {
                     let exit = Due::Exit(job, ExitStatus::Signal(15));
                     self.schedule.push((self.now + after, exit));
@@ -192,12 +188,10 @@ impl World {
                 self.schedule.push((self.now, Due::Exit(job, ExitStatus::Signal(9))));
             }
             Action::Announce(job) | Action::Passing(job) => {
-                self.off_catalog.remove(&job);
-                self.withdrawn.remove(&job);
+                self.registered.insert(job);
             }
             Action::Failing(_) | Action::Watch(_) => {}
             Action::Deregister(job, number) => {
-                self.withdrawn.insert(job);
                 let late = self.draw().lives.unwrap_or_default().min(Duration::from_secs(1));
                 self.schedule.push((self.now + late, Due::Deregistered(job, number)));
             }
