@@ -1,0 +1,39 @@
+# make demo   the main job, on a machine with nothing but a Rust toolchain
+# make test   everything that must hold, against the real components (installs what it needs)
+# make build  the static program, as it goes into containers
+# make bench  footprint and speed, beside tini and dumb-init
+# make lint   formatting, clippy, documentation, licences
+
+HOST   := $(shell rustc -vV | sed -n 's/^host: //p')
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+STATIC := $(TARGET)/$(HOST)/release/containerpilot
+
+export CONTAINERPILOT_GIT_HASH := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+
+.PHONY: demo test build bench lint docs
+.DEFAULT_GOAL := demo
+
+demo:
+	cargo build -p pilot -p catalog-server -p demo
+	@examples/demo/run $(TARGET)/debug
+
+# With an explicit target build scripts and macros are built as usual: only our program is static.
+build:
+	RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --target $(HOST) -p pilot
+	@ls -l $(STATIC)
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+	scripts/check-licences
+
+test: lint build
+	scripts/install-test-needs
+	CONTAINERPILOT_STATIC=$(abspath $(STATIC)) CONSUL_BIN=$$(scripts/install-consul) \
+	  cargo test --workspace
+
+bench: build
+	scripts/install-bench-needs
+	CONTAINERPILOT_STATIC=$(abspath $(STATIC)) CONSUL_BIN=$$(scripts/install-consul) \
+	  cargo run --release -p benches
