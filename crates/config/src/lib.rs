@@ -11,13 +11,18 @@
 //! the host's name and its addresses are given to it as [`Host`].
 
 pub mod catalog;
+mod decode;
 mod error;
+mod generation;
+pub mod interface;
 pub mod job;
 pub mod json5;
 mod load;
 pub mod render;
 pub mod source;
 pub mod telemetry;
+mod v2;
+mod v3;
 mod variable;
 pub mod watch;
 
@@ -25,6 +30,7 @@ use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 
 pub use catalog::Catalog;
 pub use error::{Errors, Problem};
+pub use interface::{InterfaceError, check_interface};
 pub use job::Job;
 pub use load::load;
 pub use render::render;
@@ -142,6 +148,13 @@ pub struct Command {
     pub program: String,
     /// Arguments after the program's name.
     pub args: Vec<String>,
+}
+
+impl Command {
+    /// What goes on in place of a wrong one, for as long as errors are collected.
+    pub(crate) fn stand_in() -> Self {
+        Self { program: String::new(), args: Vec::new() }
+    }
 }
 
 /// A string that must not be shown: a token, a password.

@@ -1,6 +1,16 @@
 //! The way from a source to a [`Config`].
 
-use crate::{Config, Errors, Host, Source, error::Problem};
+use std::collections::BTreeMap;
+
+use crate::{
+    Command, Config, Errors, Generation, Host, Source,
+    decode::{Field, Keys, Report},
+    error::{Mask, Problem},
+    generation,
+    json5::{self, Span, Value},
+    render::{self, render},
+    v2, v3,
+};
 
 /// Renders, parses, validates and translates a configuration. `application` are the words behind
 /// the flags of the command line, not rendered; empty if there are none.
@@ -8,7 +18,95 @@ use crate::{Config, Errors, Host, Source, error::Problem};
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load(source: &Source, application: &[String], host: &Host) -> Result<Config, Errors> {
-    let _ = (application, host);
-    let problem = Problem::nowhere("", "not supported yet", "want a later version");
-    Err(Errors::new(&source.name, false, vec![problem]))
+    let failed = |problems| Errors::new(&source.name, false, problems);
+    let text = match render(&source.text, &host.environment) {
+        Ok(text) => text,
+        Err(error) => return Err(failed(vec![template_problem(&source.text, &error, host)])),
+    };
+    let mut problems = Vec::new();
+    let command = application_command(application, &host.environment, &mut problems);
+    let report = Report::new(&text, &host.environment);
+    let config = json5_config(&text, command, host, &report);
+    let (found, warnings) = report.finish();
+    problems.extend(found);
+    match config {
+        Some(config) if problems.is_empty() => Ok(Config { warnings, ..config }),
+        // Without a configuration there is a problem that says why.
+        _ => Err(Errors::new(&source.name, text != source.text, problems)),
+    }
+}
+
+/// Reads the rendered text; `None` if not even its generation is clear.
+fn json5_config(
+    text: &str,
+    application: Option<Command>,
+    host: &Host,
+    report: &Report<'_>,
+) -> Option<Config> {
+    let node = match json5::parse(text) {
+        Ok(node) => node,
+        Err(error) => {
+            report.problem("", error.span, error.fault, error.rule);
+            return None;
+        }
+    };
+    let has_application = application.is_some();
+    let root = Field::root(report, &node).object()?;
+    let Value::Object(members) = &node.value else { return None };
+    match generation::detect(members, has_application, report)? {
+        Generation::V2 => Some(v2::config(root, application, host)),
+        Generation::V3 => {
+            report.compare_keys(Keys::Exact);
+            Some(v3::config(root, has_application, host))
+        }
+    }
+}
+
+/// The words of the application's command line, each rendered.
+fn application_command(
+    words: &[String],
+    environment: &BTreeMap<String, String>,
+    problems: &mut Vec<Problem>,
+) -> Option<Command> {
+    let path = "command line";
+    let mut rendered = Vec::new();
+    for word in words {
+        match render(word, environment) {
+            Ok(word) => rendered.push(word),
+            Err(error) => {
+                let fault = format!("{word:?} is not a template: {}", error.message);
+                problems.push(Problem::nowhere(path, fault, TEMPLATE_RULE));
+                rendered.push(word.clone());
+            }
+        }
+    }
+    let mut rendered = rendered.into_iter();
+    let program = rendered.next()?;
+    if program.trim().is_empty() {
+        let fault = "the application's name is empty";
+        problems.push(Problem::nowhere(path, fault, "want a program and its arguments"));
+    }
+    Some(Command { program, args: rendered.collect() })
+}
+
+const TEMPLATE_RULE: &str = "want a template of Go's text/template; besides its functions there are default, split, join, replaceAll, regexReplaceAll, env and loop";
+
+/// An error in a template stands in the text as it was before rendering.
+fn template_problem(text: &str, error: &render::Error, host: &Host) -> Problem {
+    let mut line_start = 0;
+    let mut lines = text.split_inclusive('\n');
+    for _ in 1..error.line {
+        line_start += lines.next().map_or(0, str::len);
+    }
+    let line = lines.next().unwrap_or("");
+    let content = line.trim_end();
+    let span = match error.column.filter(|column| *column < content.len()) {
+        Some(column) => Span { start: line_start + column, end: line_start + column + 1 },
+        None => {
+            let start = line_start + (content.len() - content.trim_start().len());
+            Span { start, end: line_start + content.len() }
+        }
+    };
+    let mask = Mask::new(text, &host.environment);
+    Problem::nowhere("template", error.message.clone(), TEMPLATE_RULE).at(text, span, &mask)
 }

@@ -1,17 +1,63 @@
 //! Go templates over the environment.
+//!
+//! The environment is a `map[string]string`: a missing variable is the empty string. Besides
+//! Go's own functions there are those of the originals, their argument orders made for pipes:
+//! `default`, `split`, `join`, `replaceAll`, `regexReplaceAll`, and 3.x's `env` and `loop`.
 
-use std::collections::BTreeMap;
+mod functions;
+
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use gotemplate::{Map, Template, Value};
 
 /// A template that cannot be parsed or executed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Error(pub String);
+#[error("line {line}: {message}")]
+pub struct Error {
+    /// What is wrong, in the words of Go's `text/template`.
+    pub message: String,
+    /// The line of the template, counted from 1.
+    pub line: usize,
+    /// The byte of that line, counted from 0; `None` if it is not known.
+    pub column: Option<usize>,
+}
 
-/// Renders a text with the environment as a map; a missing variable renders as nothing.
+/// Renders a text with the environment as its data; a missing variable renders as nothing.
 ///
 /// # Errors
-/// The template is not well-formed, or a function in it fails.
+/// The template is not well-formed, or something in it fails.
 pub fn render(text: &str, environment: &BTreeMap<String, String>) -> Result<String, Error> {
-    let _ = environment;
-    Ok(text.into())
+    // Most texts have no templates, and start-up time counts.
+    if !text.contains("{{") {
+        return Ok(text.into());
+    }
+    let environment = Map::of_strings(environment.iter().map(|(name, value)| (&**name, &**value)));
+    let environment = Rc::new(environment);
+    let functions = functions::functions(&environment);
+    let template = Template::parse("config", text, &functions).map_err(|error| Error {
+        message: bare(&error.to_string()),
+        line: line(error.line()),
+        column: None,
+    })?;
+    template.execute(&Value::Map(environment)).map_err(|error| Error {
+        message: bare(&error.to_string()),
+        line: line(error.line()),
+        column: usize::try_from(error.column()).ok(),
+    })
+}
+
+fn line(line: u32) -> usize {
+    usize::try_from(line).unwrap_or(1).max(1)
+}
+
+/// Go's message without the place, `template: config:1:2: `, which [`Error`] says by itself.
+fn bare(message: &str) -> String {
+    let place = |char: char| char.is_ascii_digit() || char == ':';
+    match message.strip_prefix("template: config:") {
+        Some(rest) => rest.trim_start_matches(place).trim_start().into(),
+        None => message.into(),
+    }
 }

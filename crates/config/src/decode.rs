@@ -1,0 +1,283 @@
+//! Reading a tree of JSON5 into what we know, and saying everything that is wrong with it.
+//!
+//! Nothing here stops at the first mistake. A method that reads a value reports what is wrong
+//! with it to the [`Report`] and returns `None`; its caller goes on with a stand-in, so that
+//! everything else is checked too. A [`crate::Config`] is handed out only if the report is empty,
+//! so stand-ins are never seen.
+
+pub(crate) mod duration;
+pub(crate) mod logging;
+pub(crate) mod name;
+pub(crate) mod registry;
+mod scalar;
+pub(crate) mod service;
+pub(crate) mod suggestion;
+pub(crate) mod telemetry;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+};
+
+use crate::{
+    error::{Mask, Problem},
+    json5::{Member, Node, Position, Span, Value},
+};
+use suggestion::did_you_mean;
+
+/// How keys are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// 1.x and 2.x.
+    AnyCase,
+    /// 3.x.
+    Exact,
+}
+
+/// Collects what is wrong with one text.
+pub(crate) struct Report<'a> {
+    text: &'a str,
+    mask: Mask,
+    keys: Cell<Keys>,
+    problems: RefCell<Vec<Problem>>,
+    warnings: RefCell<Vec<String>>,
+}
+
+impl<'a> Report<'a> {
+    pub(crate) fn new(text: &'a str, environment: &BTreeMap<String, String>) -> Self {
+        Self {
+            text,
+            mask: Mask::new(text, environment),
+            keys: Cell::new(Keys::AnyCase),
+            problems: RefCell::default(),
+            warnings: RefCell::default(),
+        }
+    }
+
+    /// From now on keys are compared like this.
+    pub(crate) fn compare_keys(&self, keys: Keys) {
+        self.keys.set(keys);
+    }
+
+    /// A problem at a place of the text.
+    pub(crate) fn problem(
+        &self,
+        path: &str,
+        span: Span,
+        fault: impl Into<String>,
+        rule: impl Into<String>,
+    ) {
+        let problem = Problem::nowhere(path, fault, rule).at(self.text, span, &self.mask);
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// A problem without a place, with a variable of the environment for example.
+    pub(crate) fn problem_nowhere(
+        &self,
+        path: &str,
+        fault: impl Into<String>,
+        rule: impl Into<String>,
+    ) {
+        self.problems.borrow_mut().push(Problem::nowhere(path, fault, rule));
+    }
+
+    pub(crate) fn warn(&self, warning: impl Into<String>) {
+        self.warnings.borrow_mut().push(warning.into());
+    }
+
+    /// The problems and the warnings.
+    pub(crate) fn finish(self) -> (Vec<Problem>, Vec<String>) {
+        (self.problems.into_inner(), self.warnings.into_inner())
+    }
+
+    fn same_key(&self, key: &str, other: &str) -> bool {
+        match self.keys.get() {
+            Keys::AnyCase => key.eq_ignore_ascii_case(other),
+            Keys::Exact => key == other,
+        }
+    }
+}
+
+/// A value of the tree, and the way to it.
+#[derive(Clone)]
+pub(crate) struct Field<'a> {
+    report: &'a Report<'a>,
+    pub(crate) path: String,
+    pub(crate) node: &'a Node,
+}
+
+impl<'a> Field<'a> {
+    /// The whole text.
+    pub(crate) fn root(report: &'a Report<'a>, node: &'a Node) -> Self {
+        Self { report, path: String::new(), node }
+    }
+
+    /// Something is wrong with the value: "`value` is not a duration".
+    pub(crate) fn refuse(&self, fault: &str, rule: impl Into<String>) {
+        let shown = self.shown();
+        let mut problem = Problem::nowhere(&self.path, format!("{shown} {fault}"), rule);
+        problem = problem.at(self.report.text, self.node.span, &self.report.mask);
+        problem.value = (!self.report.mask.hides(self.node.span)).then_some(shown);
+        self.report.problems.borrow_mut().push(problem);
+    }
+
+    /// The value as the user wrote it, short, and nothing of what is secret.
+    fn shown(&self) -> String {
+        const LONGEST: usize = 60;
+        match &self.node.value {
+            Value::Array(_) => return "a list".into(),
+            Value::Object(_) => return "an object".into(),
+            _ => {}
+        }
+        let written = self.report.mask.apply(self.report.text, self.node.span);
+        let written =
+            written.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).map_or_else(
+                || written.clone(),
+                // One style of quotes in all messages.
+                |inside| format!("\"{inside}\""),
+            );
+        let mut shown: String = written.chars().filter(|char| !char.is_control()).collect();
+        if shown.chars().count() > LONGEST {
+            shown = shown.chars().take(LONGEST).collect::<String>() + "…";
+        }
+        shown
+    }
+
+    /// The items of a list.
+    pub(crate) fn items(&self) -> Vec<Field<'a>> {
+        let Value::Array(items) = &self.node.value else {
+            self.refuse("is not a list", "want [ … ]");
+            return Vec::new();
+        };
+        let item = |(index, node)| Field {
+            report: self.report,
+            path: format!("{}[{index}]{}", self.path, label(node)),
+            node,
+        };
+        items.iter().enumerate().map(item).collect()
+    }
+
+    /// The object's members.
+    pub(crate) fn object(&self) -> Option<Object<'a>> {
+        let Value::Object(members) = &self.node.value else {
+            self.refuse("is not an object", "want { … }");
+            return None;
+        };
+        Some(Object { field: self.clone(), members, known: Vec::new() })
+    }
+
+    pub(crate) fn warn(&self, warning: &str) {
+        let position = Position::of(self.report.text, self.node.span.start);
+        self.report.warn(format!("line {}: {}: {warning}", position.line, self.path));
+    }
+}
+
+/// ` (db)` for an object with that name.
+fn label(node: &Node) -> String {
+    let Value::Object(members) = &node.value else { return String::new() };
+    let named = members.iter().find(|member| member.key.eq_ignore_ascii_case("name"));
+    match named.map(|member| &member.value.value) {
+        Some(Value::String(name)) if !name.is_empty() && name.len() <= 40 => format!(" ({name})"),
+        _ => String::new(),
+    }
+}
+
+/// An object that is being read: every key that is asked for is a known one, whatever else it
+/// has is an error.
+pub(crate) struct Object<'a> {
+    pub(crate) field: Field<'a>,
+    members: &'a [Member],
+    known: Vec<&'static str>,
+}
+
+impl<'a> Object<'a> {
+    pub(crate) fn report(&self) -> &'a Report<'a> {
+        self.field.report
+    }
+
+    /// The value of a key; `None` if it is not there or null.
+    pub(crate) fn take(&mut self, key: &'static str) -> Option<Field<'a>> {
+        self.take_any(&[key])
+    }
+
+    /// The value of a key that has several spellings.
+    pub(crate) fn take_any(&mut self, keys: &[&'static str]) -> Option<Field<'a>> {
+        self.known.extend(keys);
+        let report = self.field.report;
+        let mut first: Option<&Member> = None;
+        for member in self.members {
+            if !keys.iter().any(|key| report.same_key(key, &member.key)) {
+                continue;
+            }
+            let Some(first) = first else {
+                first = Some(member);
+                continue;
+            };
+            let line = Position::of(report.text, first.key_span.start).line;
+            let fault = if first.key == member.key {
+                format!("{:?} is given twice", member.key)
+            } else {
+                format!("{:?} and {:?} are the same key", member.key, first.key)
+            };
+            let rule = format!("want one of them; the first is on line {line}");
+            report.problem(&self.path_of(&member.key), member.key_span, fault, rule);
+        }
+        let member = first.filter(|member| member.value.value != Value::Null)?;
+        Some(Field { report, path: self.path_of(&member.key), node: &member.value })
+    }
+
+    /// The value of a key that must be there.
+    pub(crate) fn require(&mut self, key: &'static str, want: &str) -> Option<Field<'a>> {
+        let field = self.take(key);
+        if field.is_none() {
+            self.problem(&format!("{key:?} is missing"), want);
+        }
+        field
+    }
+
+    /// Whether a key is there.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        let report = self.field.report;
+        let given = |member: &Member| {
+            report.same_key(key, &member.key) && member.value.value != Value::Null
+        };
+        self.members.iter().any(given)
+    }
+
+    /// A problem with the object as a whole.
+    pub(crate) fn problem(&self, fault: &str, rule: &str) {
+        // The opening bracket stands for the object.
+        let start = self.field.node.span.start;
+        let span = Span { start, end: start + 1 };
+        self.field.report.problem(&self.field.path, span, fault, rule);
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        match self.field.path.as_str() {
+            "" => key.into(),
+            path => format!("{path}.{key}"),
+        }
+    }
+
+    /// Everything has been asked for: what is left over is unknown.
+    pub(crate) fn finish(self) {
+        let report = self.field.report;
+        for member in self.members {
+            if self.known.iter().any(|key| report.same_key(key, &member.key)) {
+                continue;
+            }
+            let fault = format!("{:?} is not a known key", member.key);
+            let known = || {
+                let mut known = self.known.clone();
+                known.sort_unstable();
+                known.dedup();
+                format!("want one of {}", known.join(", "))
+            };
+            let rule = did_you_mean(&member.key, self.known.iter().copied()).unwrap_or_else(known);
+            let mut problem = Problem::nowhere(&self.field.path, fault, rule);
+            problem = problem.at(report.text, member.key_span, &report.mask);
+            problem.value = Some(member.key.clone());
+            report.problems.borrow_mut().push(problem);
+        }
+    }
+}

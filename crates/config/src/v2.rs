@@ -1,0 +1,28 @@
+//! 1.x and 2.x: services, backends, tasks, coprocesses and hooks around one application.
+//!
+//! [`file`] is what the user may write, [`jobs`] translates it: everything that runs becomes a
+//! job, in the order in which the originals started it.
+
+mod file;
+mod jobs;
+
+use crate::{Command, Config, Generation, Host, decode::Object};
+
+/// Reads and translates a file of this generation.
+pub(crate) fn config(mut root: Object<'_>, application: Option<Command>, host: &Host) -> Config {
+    let report = root.report();
+    let file = file::File::read(&mut root, host);
+    root.finish();
+    let translated = jobs::translate(&file, application, report);
+    Config {
+        generation: Generation::V2,
+        catalog: file.catalog,
+        logging: file.logging,
+        jobs: translated.jobs,
+        watches: translated.watches,
+        telemetry: translated.telemetry,
+        control: None,
+        stop_timeout: None,
+        warnings: Vec::new(),
+    }
+}

@@ -1,0 +1,242 @@
+//! What a 1.x or 2.x file may say.
+
+use std::time::Duration;
+
+use crate::{
+    Catalog, Command, Generation, Host, Logging,
+    decode::{
+        Field, Object, logging,
+        name::{self, is_service_name},
+        registry::registry,
+        service::{ConsulExtras, address, service, tags},
+        telemetry::{endpoint, metric},
+    },
+    job::{KillAfter, Restarts, Service},
+    telemetry::Telemetry,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) struct File {
+    pub(super) catalog: Option<Catalog>,
+    pub(super) logging: Logging,
+    pub(super) pre_start: Option<Command>,
+    pub(super) pre_stop: Option<Command>,
+    pub(super) post_stop: Option<Command>,
+    /// For the application.
+    pub(super) kill_after: KillAfter,
+    pub(super) coprocesses: Vec<Coprocess>,
+    pub(super) services: Vec<Advertised>,
+    pub(super) tasks: Vec<Task>,
+    pub(super) backends: Vec<Backend>,
+    pub(super) telemetry: Option<Telemetry>,
+    /// One for each of the telemetry's metrics.
+    pub(super) sensors: Vec<Sensor>,
+}
+
+pub(super) struct Coprocess {
+    pub(super) name: String,
+    pub(super) command: Command,
+    pub(super) restarts: Restarts,
+}
+
+pub(super) struct Advertised {
+    pub(super) service: Service,
+    pub(super) health: Option<Command>,
+    pub(super) poll: Duration,
+    pub(super) timeout: Option<Duration>,
+}
+
+pub(super) struct Task {
+    pub(super) name: String,
+    pub(super) command: Command,
+    pub(super) frequency: Duration,
+    pub(super) timeout: Duration,
+}
+
+pub(super) struct Backend {
+    pub(super) name: String,
+    pub(super) tag: Option<String>,
+    pub(super) poll: Duration,
+    pub(super) on_change: Command,
+    pub(super) timeout: Option<Duration>,
+}
+
+pub(super) struct Sensor {
+    pub(super) check: Command,
+    pub(super) poll: Duration,
+    pub(super) timeout: Option<Duration>,
+}
+
+impl File {
+    pub(super) fn read(root: &mut Object<'_>, host: &Host) -> Self {
+        let pre_start = pre_start(root);
+        let mut file = Self {
+            catalog: registry(root, host),
+            logging: logging::logging(root),
+            pre_start,
+            pre_stop: root.take("preStop").and_then(|field| field.command()),
+            post_stop: root.take("postStop").and_then(|field| field.command()),
+            kill_after: root.take("stopTimeout").map_or(KillAfter::After(STOP_TIMEOUT), kill_after),
+            coprocesses: objects(root, "coprocesses", coprocess),
+            services: Vec::new(),
+            tasks: objects(root, "tasks", task),
+            backends: objects(root, "backends", backend),
+            telemetry: None,
+            sensors: Vec::new(),
+        };
+        if !root.has("consul") && !root.has("etcd") {
+            let want = "want one of them, like \"consul\": \"consul:8500\"";
+            root.problem("neither \"consul\" nor \"etcd\" is given", want);
+        }
+        let mut names: Vec<String> = Vec::new();
+        if let Some(mut object) = root.take("telemetry").and_then(|field| field.object()) {
+            let mut telemetry = endpoint(&mut object, host, Generation::V2);
+            file.sensors = sensors(&mut object, &mut telemetry);
+            object.finish();
+            names.push(telemetry.service.name.clone());
+            file.telemetry = Some(telemetry);
+        }
+        file.services = objects(root, "services", |object| advertised(object, &mut names, host));
+        file
+    }
+}
+
+/// Reads every object of a list.
+fn objects<'a, T>(
+    object: &mut Object<'a>,
+    key: &'static str,
+    mut read: impl FnMut(&mut Object<'a>) -> T,
+) -> Vec<T> {
+    let items = object.take(key).map_or_else(Vec::new, |field| field.items());
+    let read = |item: &Field<'a>| {
+        let mut object = item.object()?;
+        let value = read(&mut object);
+        object.finish();
+        Some(value)
+    };
+    items.iter().filter_map(read).collect()
+}
+
+/// `preStart`, which 1.x calls `onStart`.
+fn pre_start(root: &mut Object<'_>) -> Option<Command> {
+    let pre_start = root.take("preStart");
+    let on_start = root.take("onStart");
+    if let (Some(_), Some(on_start)) = (&pre_start, &on_start) {
+        let fault = "is given beside \"preStart\", which is the same hook";
+        on_start.refuse(fault, "want one of the two");
+    }
+    pre_start.or(on_start)?.command()
+}
+
+/// Negative means at once, 0 means the default.
+fn kill_after(field: Field<'_>) -> KillAfter {
+    if field.is_negative() {
+        return KillAfter::AtOnce;
+    }
+    let timeout = field.any_duration().filter(|timeout| !timeout.is_zero());
+    KillAfter::After(timeout.unwrap_or(STOP_TIMEOUT))
+}
+
+fn command(object: &mut Object<'_>, key: &'static str) -> Command {
+    let field = object.require(key, "want a command, \"…\" or [\"…\", \"…\"]");
+    field.and_then(|field| field.command()).unwrap_or_else(Command::stand_in)
+}
+
+fn poll(object: &mut Object<'_>, key: &'static str) -> Duration {
+    let field = object.require(key, "want a number of seconds from 1 on");
+    field.and_then(|field| field.duration(SECOND)).unwrap_or(SECOND)
+}
+
+fn timeout(object: &mut Object<'_>) -> Option<Duration> {
+    object.take("timeout").and_then(|field| field.timeout())
+}
+
+fn coprocess(object: &mut Object<'_>) -> Coprocess {
+    let name = object.take("name").and_then(|field| field.text());
+    let command = command(object, "command");
+    Coprocess {
+        name: name.unwrap_or_else(|| command.program.clone()),
+        restarts: object
+            .take("restarts")
+            .and_then(|field| field.restarts())
+            .unwrap_or(Restarts::Never),
+        command,
+    }
+}
+
+fn task(object: &mut Object<'_>) -> Task {
+    let name = object.take("name").and_then(|field| field.text());
+    let command = command(object, "command");
+    let frequency = object.require("frequency", "want a duration of at least 1ms");
+    let shortest = Duration::from_millis(1);
+    let frequency = frequency.and_then(|field| field.duration(shortest)).unwrap_or(SECOND);
+    Task {
+        name: name.unwrap_or_else(|| command.program.clone()),
+        command,
+        frequency,
+        timeout: timeout(object).unwrap_or(frequency),
+    }
+}
+
+fn backend(object: &mut Object<'_>) -> Backend {
+    let name = object.require("name", "want the service's name in the catalog");
+    Backend {
+        name: name.and_then(|field| field.name()).unwrap_or_default(),
+        tag: object.take("tag").and_then(|field| field.text()),
+        poll: poll(object, "poll"),
+        on_change: command(object, "onChange"),
+        timeout: timeout(object),
+    }
+}
+
+/// A service whose name is not among `names`, to which it is added.
+fn advertised(object: &mut Object<'_>, names: &mut Vec<String>, host: &Host) -> Advertised {
+    let field = object.require("name", "want the name to be advertised");
+    let name = field.as_ref().and_then(Field::name).unwrap_or_default();
+    if let Some(field) = field.filter(|_| !name.is_empty()) {
+        if names.contains(&name) {
+            let fault = "is the name of another service here, and would replace it in the catalog";
+            field.refuse(fault, "want another name");
+        } else if !is_service_name(&name) {
+            field.warn(&format!("{name:?} is unusual and may not be found by DNS: {}", name::RULE));
+        }
+        names.push(name.clone());
+    }
+    let poll = poll(object, "poll");
+    let ttl_field = object.require("ttl", "want a number of seconds from 1 on");
+    let ttl = ttl_field.as_ref().and_then(|field| field.duration(SECOND));
+    if let (Some(field), Some(ttl)) = (&ttl_field, ttl)
+        && ttl <= poll
+    {
+        field.warn("is not longer than \"poll\": the service will turn critical between checks");
+    }
+    let mut service = service(&name, host, Generation::V2);
+    service.address = address(object, host);
+    service.port = object.take("port").and_then(|field| field.port(0)).unwrap_or(0);
+    service.tags = tags(object);
+    service.ttl = ttl.unwrap_or(SECOND);
+    let extras = ConsulExtras::take(object);
+    service.enable_tag_override = extras.enable_tag_override;
+    service.deregister_critical_after = extras.deregister_critical_after;
+    Advertised {
+        service,
+        health: object.take("health").and_then(|field| field.command()),
+        poll,
+        timeout: timeout(object),
+    }
+}
+
+/// The sensors; their metrics go to `telemetry`.
+fn sensors(object: &mut Object<'_>, telemetry: &mut Telemetry) -> Vec<Sensor> {
+    objects(object, "sensors", |object| {
+        let metric = metric(object, &telemetry.metrics);
+        telemetry.metrics.push(metric);
+        Sensor {
+            check: command(object, "check"),
+            poll: poll(object, "poll"),
+            timeout: timeout(object),
+        }
+    })
+}

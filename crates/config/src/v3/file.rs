@@ -1,0 +1,298 @@
+//! What a 3.x file may say.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::when::{self, RawWhen};
+use crate::{
+    Catalog, Command, Generation, Host, LogLevel, Logging,
+    decode::{
+        Field, Object, logging,
+        name::{self, is_service_name, unique},
+        registry::registry,
+        service::{ConsulExtras, address, service, tags},
+        telemetry::{endpoint, metric},
+    },
+    job::{Health, InitialStatus, Restarts, Service, Streams},
+    telemetry::Telemetry,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+const CONTROL_SOCKET: &str = "/var/run/containerpilot.socket";
+
+const STATUSES: [(&str, InitialStatus); 3] = [
+    ("passing", InitialStatus::Passing),
+    ("warning", InitialStatus::Warning),
+    ("critical", InitialStatus::Critical),
+];
+
+pub(super) struct File<'a> {
+    pub(super) catalog: Option<Catalog>,
+    pub(super) logging: Logging,
+    pub(super) stop_timeout: Duration,
+    pub(super) control: PathBuf,
+    pub(super) jobs: Vec<RawJob<'a>>,
+    pub(super) watches: Vec<Watched>,
+    pub(super) telemetry: Option<Telemetry>,
+}
+
+/// A job whose `when` is not resolved yet: that needs the names of all.
+pub(super) struct RawJob<'a> {
+    pub(super) name: String,
+    pub(super) exec: Option<Command>,
+    pub(super) when: RawWhen<'a>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) stop_timeout: Option<Duration>,
+    /// With its field, for errors.
+    pub(super) restarts: Option<(Field<'a>, Restarts)>,
+    pub(super) health: Option<Health>,
+    pub(super) service: Option<Service>,
+    pub(super) streams: Streams,
+}
+
+pub(super) struct Watched {
+    pub(super) name: String,
+    pub(super) tag: Option<String>,
+    pub(super) datacenter: Option<String>,
+    pub(super) interval: Duration,
+}
+
+impl<'a> File<'a> {
+    pub(super) fn read(root: &mut Object<'a>, host: &Host) -> Self {
+        let stop_timeout = root.take("stopTimeout").and_then(|field| field.any_duration());
+        let mut file = Self {
+            catalog: registry(root, host),
+            logging: logging::logging(root),
+            stop_timeout: stop_timeout.filter(|time| !time.is_zero()).unwrap_or(STOP_TIMEOUT),
+            control: control(root),
+            jobs: Vec::new(),
+            watches: Vec::new(),
+            telemetry: None,
+        };
+        let mut services: Vec<String> = Vec::new();
+        if let Some(mut object) = root.take("telemetry").and_then(|field| field.object()) {
+            let mut telemetry = endpoint(&mut object, host, Generation::V3);
+            for field in object.take("metrics").map_or_else(Vec::new, |field| field.items()) {
+                if let Some(mut object) = field.object() {
+                    let metric = metric(&mut object, &telemetry.metrics);
+                    telemetry.metrics.push(metric);
+                    object.finish();
+                }
+            }
+            object.finish();
+            services.push(telemetry.service.name.clone());
+            file.telemetry = Some(telemetry);
+        }
+        let jobs = root.take("jobs").map_or_else(Vec::new, |field| field.items());
+        file.jobs = read_jobs(&jobs, services, host);
+        let watches = root.take("watches").map_or_else(Vec::new, |field| field.items());
+        for field in &watches {
+            if let Some(mut object) = field.object() {
+                let watch = watch(&mut object, &file.watches);
+                file.watches.push(watch);
+                object.finish();
+            }
+        }
+        file.needs_catalog(&jobs, &watches);
+        file
+    }
+
+    /// Advertising and watching want a catalog.
+    fn needs_catalog(&self, jobs: &[Field<'_>], watches: &[Field<'_>]) {
+        if self.catalog.is_some() {
+            return;
+        }
+        let advertised = self.jobs.iter().position(|job| job.service.is_some());
+        let advertised = advertised.and_then(|index| jobs.get(index));
+        let (field, what) = match (advertised, watches.first()) {
+            (Some(field), _) => (field, "is advertised"),
+            (None, Some(field)) => (field, "watches"),
+            (None, None) => return,
+        };
+        if let Some(object) = field.object() {
+            let fault = format!("{what}, but neither \"consul\" nor \"etcd\" is given");
+            object.problem(&fault, "want one of them, like \"consul\": \"consul:8500\"");
+        }
+    }
+}
+
+fn control(root: &mut Object<'_>) -> PathBuf {
+    let object = root.take("control").and_then(|field| field.object());
+    let socket = object.and_then(|mut object| {
+        let socket = object.take("socket").and_then(|field| field.text());
+        object.finish();
+        socket
+    });
+    socket.unwrap_or_else(|| CONTROL_SOCKET.into()).into()
+}
+
+fn watch(object: &mut Object<'_>, others: &[Watched]) -> Watched {
+    let field = object.require("name", "want the service's name in the catalog");
+    let name = field.as_ref().and_then(Field::name).unwrap_or_default();
+    if let Some(field) = field.filter(|_| others.iter().any(|other| other.name == name)) {
+        field.refuse("is the name of another watch", "want every name once");
+    }
+    let interval = object.require("interval", "want a number of seconds from 1 on");
+    Watched {
+        name,
+        tag: object.take("tag").and_then(|field| field.text()),
+        datacenter: object.take("dc").and_then(|field| field.text()),
+        interval: interval.and_then(|field| field.duration(SECOND)).unwrap_or(SECOND),
+    }
+}
+
+/// Reads all jobs. Names that the file gives come before those that are made from commands.
+fn read_jobs<'a>(fields: &[Field<'a>], mut services: Vec<String>, host: &Host) -> Vec<RawJob<'a>> {
+    let mut names: Vec<String> = Vec::new();
+    let mut jobs = Vec::new();
+    for field in fields {
+        let Some(mut object) = field.object() else {
+            // Keeps later jobs' numbers in line with the list.
+            jobs.push(RawJob::stand_in());
+            continue;
+        };
+        let job = job(&mut object, &mut names, &mut services, host);
+        object.finish();
+        jobs.push(job);
+    }
+    for job in jobs.iter_mut().filter(|job| job.name.is_empty()) {
+        let program = job.exec.as_ref().map_or("", |command| &command.program);
+        job.name = unique(program, &names);
+        names.push(job.name.clone());
+    }
+    jobs
+}
+
+/// Reads a job; its name stays empty if the file does not give one.
+fn job<'a>(
+    object: &mut Object<'a>,
+    names: &mut Vec<String>,
+    services: &mut Vec<String>,
+    host: &Host,
+) -> RawJob<'a> {
+    let exec_field = object.take("exec");
+    let exec = exec_field.as_ref().map(|field| field.command().unwrap_or_else(Command::stand_in));
+    let name_field = object.take("name").filter(|field| !field.is_empty_string());
+    let name = name_field.as_ref().and_then(Field::name).unwrap_or_default();
+    if let Some(field) = name_field.as_ref().filter(|_| !name.is_empty()) {
+        if names.contains(&name) {
+            field.refuse("is the name of another job", "want every name once");
+        }
+        names.push(name.clone());
+    }
+    let port = object.take("port");
+    let health = object.take("health");
+    if name_field.is_none() && (exec.is_none() || port.is_some()) {
+        object.problem(
+            "\"name\" is missing",
+            "want one, for there is no \"exec\" or there is a \"port\"",
+        );
+    }
+    let ttl = health.as_ref().and_then(|field| self::health(field, port.is_some()));
+    let (health, ttl) = ttl.unzip();
+    let service = port.map(|port| {
+        if health.is_none() && !object.has("health") {
+            object.problem("\"health\" is missing", "want it, for there is a \"port\"");
+        }
+        if let Some(field) = name_field.filter(|_| !name.is_empty()) {
+            if !is_service_name(&name) {
+                field.refuse("is not the name of a service", name::RULE);
+            } else if services.contains(&name) {
+                field.refuse("is the name of the telemetry's service", "want another name");
+            }
+        }
+        let mut service = service(&name, host, Generation::V3);
+        service.port = port.port(1).unwrap_or(1);
+        service.ttl = ttl.flatten().unwrap_or(SECOND);
+        service
+    });
+    // Read in any case: the keys are known, whether there is a port or not.
+    let extras = ConsulExtras::take(object);
+    let tags = tags(object);
+    let initial = object.take_any(&["initialStatus", "initial_status"]);
+    let initial = initial.filter(|field| !field.is_empty_string());
+    let initial = initial.and_then(|field| field.choice(&STATUSES));
+    let service = match service {
+        None => {
+            object.take("interfaces");
+            None
+        }
+        Some(service) => Some(Service {
+            address: address(object, host),
+            tags,
+            initial_status: initial,
+            enable_tag_override: extras.enable_tag_override,
+            deregister_critical_after: extras.deregister_critical_after,
+            ..service
+        }),
+    };
+    let when = when::read(object);
+    if let (Some(interval), None) = (&when.interval, &exec) {
+        interval.0.refuse("has nothing to run", "want \"exec\" beside \"when\"");
+    }
+    RawJob {
+        name,
+        exec,
+        when,
+        timeout: object.take("timeout").and_then(|field| field.timeout()),
+        stop_timeout: object.take("stopTimeout").and_then(|field| field.any_duration()),
+        restarts: object
+            .take("restarts")
+            .and_then(|field| field.restarts().map(|restarts| (field, restarts))),
+        health,
+        service,
+        streams: streams(object),
+    }
+}
+
+impl RawJob<'_> {
+    fn stand_in() -> Self {
+        Self {
+            name: String::new(),
+            exec: None,
+            when: RawWhen::default(),
+            timeout: None,
+            stop_timeout: None,
+            restarts: None,
+            health: None,
+            service: None,
+            streams: Streams::Raw,
+        }
+    }
+}
+
+/// `health`, and its `ttl`.
+fn health(field: &Field<'_>, is_advertised: bool) -> Option<(Health, Option<Duration>)> {
+    let mut object = field.object()?;
+    let want = "want a number of seconds from 1 on";
+    let interval = object.require("interval", want);
+    let interval = interval.and_then(|field| field.duration(SECOND));
+    let ttl_field = if is_advertised { object.require("ttl", want) } else { object.take("ttl") };
+    let ttl = ttl_field.as_ref().and_then(|field| field.duration(SECOND));
+    if let (Some(field), Some(ttl), Some(interval)) = (&ttl_field, ttl, interval)
+        && ttl <= interval
+    {
+        field
+            .warn("is not longer than \"interval\": the service will turn critical between checks");
+    }
+    let interval = interval.unwrap_or(SECOND);
+    let health = Health {
+        command: object.take("exec").and_then(|field| field.command()),
+        interval,
+        timeout: Some(object.take("timeout").and_then(|field| field.timeout()).unwrap_or(interval)),
+        streams: streams(&mut object),
+    };
+    object.finish();
+    Some((health, ttl))
+}
+
+/// `logging: {raw}` of a job or a check.
+fn streams(object: &mut Object<'_>) -> Streams {
+    let logged = Streams::Logged { stdout: LogLevel::Info, stderr: LogLevel::Info };
+    let Some(mut logging) = object.take("logging").and_then(|field| field.object()) else {
+        return logged;
+    };
+    let raw = logging.take("raw").and_then(|field| field.boolean());
+    logging.finish();
+    if raw == Some(true) { Streams::Raw } else { logged }
+}
