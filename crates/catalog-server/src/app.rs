@@ -1,0 +1,155 @@
+//! The one state that all requests share. Everything runs on one thread: `RefCell` borrows never
+//! outlive a call, and none is held across an await.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use crate::checks::Running;
+use crate::definition::plain_service;
+use crate::options::Options;
+use crate::random;
+use crate::store::{Check, Node, Status, Store, Topic};
+
+/// The catalog and the agent in front of it.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) store: RefCell<Store>,
+    /// This agent's checks by id.
+    pub(crate) checks: RefCell<HashMap<String, Running>>,
+    pub(crate) options: Options,
+    /// The name of this agent's node.
+    pub(crate) node: String,
+    /// Where this agent listens, `host:port`.
+    pub(crate) address: String,
+    blocked: Cell<usize>,
+}
+
+/// More queries wait than the options allow.
+#[derive(Debug, thiserror::Error)]
+#[error("Too many blocked queries: {0} wait already")]
+pub(crate) struct TooManyBlocked(usize);
+
+impl App {
+    /// A catalog with this node and, as in Consul, itself as a service.
+    pub(crate) fn new(options: Options, address: std::net::SocketAddr) -> Rc<Self> {
+        let mut store = Store::default();
+        let name = options.node.clone();
+        let ip = if address.ip().is_unspecified() {
+            "127.0.0.1".to_owned()
+        } else {
+            address.ip().to_string()
+        };
+        let node = Node { id: random::uuid(), name: name.clone(), address: ip, ..Node::default() };
+        store.set_node(node);
+        store.set_service(&name, plain_service("consul", address.port()));
+        store.set_check(
+            &name,
+            Check {
+                id: "serfHealth".into(),
+                name: "Serf Health Status".into(),
+                status: Status::Passing,
+                notes: String::new(),
+                output: "Agent alive and reachable".into(),
+                service_id: String::new(),
+                kind: "",
+                create: 0,
+                modify: 0,
+            },
+        );
+        Rc::new(Self {
+            store: RefCell::new(store),
+            checks: RefCell::default(),
+            node: name,
+            address: address.to_string(),
+            options,
+            blocked: Cell::new(0),
+        })
+    }
+
+    /// The output of a check of this agent.
+    pub(crate) fn output(&self, check: &str) -> String {
+        let store = self.store.borrow();
+        let node = store.node(&self.node);
+        node.and_then(|n| n.checks.get(check)).map(|c| c.output.clone()).unwrap_or_default()
+    }
+
+    /// This agent's services with their checks' states, for summaries.
+    pub(crate) fn with_node<T>(&self, read: impl FnOnce(&Node) -> T) -> Option<T> {
+        self.store.borrow().node(&self.node).map(read)
+    }
+
+    /// Returns once the topic has changed after `index`, or `wait` is over. An index that this
+    /// catalog has not reached is of another one's life (this one was restarted): its owner is
+    /// answered at once, and sees that the index went back.
+    pub(crate) async fn changed(
+        self: &Rc<Self>,
+        topic: &Topic,
+        index: u64,
+        wait: Duration,
+    ) -> Result<(), TooManyBlocked> {
+        if !self.must_wait(topic, index) {
+            return Ok(());
+        }
+        let _slot = Slot::take(self)?;
+        let deadline = Instant::now() + wait;
+        let bell = Some(self.store.borrow_mut().subscribe(topic));
+        let seat = Seat { app: Rc::clone(self), topic, bell };
+        while let Some(bell) = seat.bell.as_ref().filter(|_| self.must_wait(topic, index)) {
+            // No change comes between looking and listening: there is one thread and no await.
+            if timeout_at(deadline, bell.notified()).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn must_wait(&self, topic: &Topic, index: u64) -> bool {
+        let store = self.store.borrow();
+        index > 0 && index <= store.last_index() && store.index(topic) <= index
+    }
+
+    /// How many queries wait, and for how many topics.
+    pub(crate) fn blocked(&self) -> BTreeMap<&'static str, usize> {
+        let awaited = self.store.borrow().awaited();
+        BTreeMap::from([("queries", self.blocked.get()), ("topics", awaited)])
+    }
+}
+
+/// One of the places for blocked queries.
+struct Slot(Rc<App>);
+
+impl Slot {
+    fn take(app: &Rc<App>) -> Result<Self, TooManyBlocked> {
+        let blocked = app.blocked.get();
+        if blocked >= app.options.max_blocked {
+            return Err(TooManyBlocked(blocked));
+        }
+        app.blocked.set(blocked + 1);
+        Ok(Self(Rc::clone(app)))
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.blocked.set(self.0.blocked.get().saturating_sub(1));
+    }
+}
+
+/// Tidies up behind a waiter, also one whose client went away.
+struct Seat<'a> {
+    app: Rc<App>,
+    topic: &'a Topic,
+    bell: Option<Rc<Notify>>,
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.bell = None;
+        self.app.store.borrow_mut().unsubscribe(self.topic);
+    }
+}

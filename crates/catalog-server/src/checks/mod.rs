@@ -1,0 +1,184 @@
+//! The agent's checks: waiting for heartbeats, making requests, and removing services that have
+//! been critical for too long. Each check is a task; dropping its [`Running`] ends it.
+
+mod probe;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::task::{JoinHandle, spawn_local};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+
+use crate::app::App;
+use crate::definition::{CheckDefinition, Pace, Probe};
+use crate::random;
+use crate::store::{Check, Status};
+
+/// A check at work.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// A TTL check's time to live, and when it expires.
+    ttl: Option<(Duration, Rc<Cell<Instant>>)>,
+    deregister_after: Duration,
+    service_id: String,
+    critical_since: Cell<Option<Instant>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A heartbeat for a check that takes none; the text is Consul's.
+#[derive(Debug, thiserror::Error)]
+#[error("CheckID {0:?} does not have associated TTL")]
+pub(crate) struct NoTtl(String);
+
+impl App {
+    /// Registers a check with this agent and starts it. If there was one of that id, the new one
+    /// takes over its state: registering again is no change of health.
+    pub(crate) fn start_check(self: &Rc<Self>, definition: CheckDefinition) {
+        let CheckDefinition { id, probe, thresholds, .. } = definition;
+        let known = self.store.borrow().node(&self.node).and_then(|n| n.checks.get(&id).cloned());
+        let (status, output) =
+            known.map_or((definition.status, String::new()), |old| (old.status, old.output));
+        let check = Check {
+            id: id.clone(),
+            name: definition.name,
+            status,
+            notes: definition.notes,
+            output,
+            service_id: definition.service_id.clone(),
+            kind: probe.kind(),
+            create: 0,
+            modify: 0,
+        };
+        self.store.borrow_mut().set_check(&self.node, check);
+        let app = Rc::clone(self);
+        let name = id.clone();
+        let (ttl, task) = match probe {
+            Probe::Ttl(ttl) => {
+                let expiry = Rc::new(Cell::new(Instant::now() + ttl));
+                let task = spawn_local(expire(app, name, Rc::clone(&expiry), ttl));
+                (Some((ttl, expiry)), task)
+            }
+            Probe::Http(_, pace) | Probe::Tcp(_, pace) => {
+                (None, spawn_local(repeat(app, name, probe, pace, thresholds)))
+            }
+        };
+        let deregister_after = match definition.deregister_after {
+            Duration::ZERO => Duration::ZERO,
+            after => after.max(self.options.min_deregister),
+        };
+        let critical_since = Cell::new(None);
+        let service_id = definition.service_id;
+        let running = Running { ttl, deregister_after, service_id, critical_since, task };
+        self.checks.borrow_mut().insert(id, running);
+    }
+
+    /// A client's word about a TTL check, which also keeps it alive.
+    pub(crate) fn heartbeat(&self, id: &str, status: Status, output: String) -> Result<(), NoTtl> {
+        {
+            let checks = self.checks.borrow();
+            let ttl = checks.get(id).and_then(|running| running.ttl.as_ref());
+            let (ttl, expiry) = ttl.ok_or_else(|| NoTtl(id.to_owned()))?;
+            expiry.set(Instant::now() + *ttl);
+        }
+        self.report(id, status, output);
+        Ok(())
+    }
+
+    /// The result of a check of this agent.
+    fn report(&self, id: &str, status: Status, output: String) {
+        if let Some(running) = self.checks.borrow().get(id) {
+            let since = running.critical_since.get().unwrap_or_else(Instant::now);
+            running.critical_since.set((status == Status::Critical).then_some(since));
+        }
+        self.store.borrow_mut().update_check(&self.node, id, status, output);
+    }
+
+    /// Removes a check of this agent; false if there is none.
+    pub(crate) fn stop_check(&self, id: &str) -> bool {
+        self.checks.borrow_mut().remove(id);
+        self.store.borrow_mut().remove_check(&self.node, id)
+    }
+
+    /// Removes a service of this agent and its checks; false if there is none.
+    pub(crate) fn stop_service(&self, id: &str) -> bool {
+        self.checks.borrow_mut().retain(|_, running| running.service_id != id);
+        self.store.borrow_mut().remove_service(&self.node, id)
+    }
+
+    /// Removes services that have been critical for longer than their checks allow, for ever.
+    pub(crate) async fn reap(self: Rc<Self>) {
+        let every = (self.options.min_deregister / 10)
+            .clamp(Duration::from_millis(20), Duration::from_secs(1));
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            ticks.tick().await;
+            for (check, service) in self.overdue() {
+                if self.stop_service(&service) {
+                    let log = &self.options.log;
+                    log.line(&format!("check {check} critical too long: removed {service}"));
+                }
+            }
+        }
+    }
+
+    /// The checks that have been critical for too long, and their services.
+    fn overdue(&self) -> Vec<(String, String)> {
+        let checks = self.checks.borrow();
+        let late = checks.iter().filter(|(_, running)| {
+            !running.deregister_after.is_zero()
+                && !running.service_id.is_empty()
+                && running
+                    .critical_since
+                    .get()
+                    .is_some_and(|t| t.elapsed() > running.deregister_after)
+        });
+        late.map(|(id, running)| (id.clone(), running.service_id.clone())).collect()
+    }
+}
+
+/// Turns a TTL check critical whenever its time is up.
+async fn expire(app: Rc<App>, id: String, expiry: Rc<Cell<Instant>>, ttl: Duration) {
+    loop {
+        let at = expiry.get();
+        sleep_until(at).await;
+        // A heartbeat moves the expiry without waking this task.
+        if expiry.get() > at {
+            continue;
+        }
+        let last = app.output(&id);
+        let output = match last.as_str() {
+            "" => "TTL expired".to_owned(),
+            last if last.starts_with("TTL expired") => last.to_owned(),
+            last => format!("TTL expired (last output before timeout follows): {last}"),
+        };
+        app.report(&id, Status::Critical, output);
+        expiry.set(Instant::now() + ttl);
+    }
+}
+
+/// Makes a check at its pace; the state changes once enough results in a row agree.
+async fn repeat(app: Rc<App>, id: String, probe: Probe, pace: Pace, thresholds: (u32, u32)) {
+    let every = pace.interval.max(app.options.min_interval);
+    let (mut good, mut bad) = (0_u32, 0_u32);
+    loop {
+        let (status, output) = probe::run(&probe, pace.timeout).await;
+        if status == Status::Critical {
+            (good, bad) = (0, bad.saturating_add(1));
+        } else {
+            (good, bad) = (good.saturating_add(1), 0);
+        }
+        if good >= thresholds.0 || bad >= thresholds.1 {
+            app.report(&id, status, output);
+        }
+        // Checks registered together do not stay together.
+        sleep(every + random::up_to(every / 32)).await;
+    }
+}

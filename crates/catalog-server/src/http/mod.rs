@@ -1,0 +1,199 @@
+//! The HTTP API: a request in, a reply or a refusal out. One file for each area of the API.
+
+mod agent;
+mod agent_checks;
+mod catalog;
+mod health;
+mod kv;
+mod request;
+mod status;
+
+use std::convert::Infallible;
+use std::rc::Rc;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde_json::Value;
+
+use crate::app::{App, TooManyBlocked};
+use crate::checks::NoTtl;
+use crate::fields::Malformed;
+pub(crate) use request::Request;
+
+/// An answer.
+#[derive(Debug, Default)]
+pub(crate) struct Reply {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Body,
+}
+
+#[derive(Debug, Default)]
+enum Body {
+    #[default]
+    Empty,
+    Json(Value),
+    Raw(Vec<u8>),
+}
+
+impl Reply {
+    /// 200 without a body.
+    pub(crate) fn empty() -> Self {
+        Self { status: 200, ..Self::default() }
+    }
+
+    /// 200 with JSON.
+    pub(crate) fn json(value: impl Into<Value>) -> Self {
+        Self { body: Body::Json(value.into()), ..Self::empty() }
+    }
+
+    /// 200 with bytes of a type.
+    pub(crate) fn raw(bytes: impl Into<Vec<u8>>, kind: &str) -> Self {
+        Self { body: Body::Raw(bytes.into()), ..Self::empty() }.header("content-type", kind)
+    }
+
+    /// With another status.
+    pub(crate) fn status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
+    /// With a header.
+    pub(crate) fn header(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.headers.push((name, value.to_string()));
+        self
+    }
+
+    /// With the headers of a query.
+    pub(crate) fn at(self, index: u64) -> Self {
+        self.header("x-consul-index", index)
+            .header("x-consul-knownleader", "true")
+            .header("x-consul-lastcontact", "0")
+    }
+
+    fn into_response(self, pretty: bool) -> Response<Full<Bytes>> {
+        let (bytes, kind) = match self.body {
+            Body::Empty => (Vec::new(), None),
+            Body::Raw(bytes) => (bytes, None),
+            Body::Json(value) => {
+                let text = if pretty { format!("{value:#}\n") } else { value.to_string() };
+                (text.into_bytes(), Some("application/json"))
+            }
+        };
+        let mut response = Response::new(Full::new(Bytes::from(bytes)));
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let kind = kind.map(|kind| ("content-type", kind.to_owned()));
+        for (name, value) in self.headers.into_iter().chain(kind) {
+            // A value that no header can hold (a service's name may) is left out.
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().append(HeaderName::from_static(name), value);
+            }
+        }
+        response
+    }
+}
+
+/// Why a request is not answered as asked; the message is the body.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) message: String,
+    allow: Option<&'static str>,
+}
+
+impl Refusal {
+    /// A refusal with a status.
+    pub(crate) fn new(status: u16, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), allow: None }
+    }
+
+    /// The client's mistake.
+    pub(crate) fn bad(message: &str) -> Self {
+        Self::new(400, message)
+    }
+
+    /// What Consul answers 500 to.
+    pub(crate) fn internal(message: &str) -> Self {
+        Self::new(500, message)
+    }
+
+    /// Nothing of that path.
+    pub(crate) fn unknown() -> Self {
+        Self::new(404, "")
+    }
+}
+
+impl From<Malformed> for Refusal {
+    fn from(error: Malformed) -> Self {
+        Self::new(400, error.to_string())
+    }
+}
+
+impl From<NoTtl> for Refusal {
+    fn from(error: NoTtl) -> Self {
+        Self::new(500, error.to_string())
+    }
+}
+
+impl From<TooManyBlocked> for Refusal {
+    fn from(error: TooManyBlocked) -> Self {
+        Self::new(429, error.to_string())
+    }
+}
+
+impl From<Refusal> for Reply {
+    fn from(refusal: Refusal) -> Self {
+        let reply = if refusal.message.is_empty() {
+            Self::empty()
+        } else {
+            Self::raw(refusal.message, "text/plain; charset=utf-8")
+        };
+        let reply = match refusal.allow {
+            Some(allow) => reply.header("allow", allow),
+            None => reply,
+        };
+        // What remains of a body that was refused unread must not be taken for a request.
+        let reply = if refusal.status == 413 { reply.header("connection", "close") } else { reply };
+        reply.status(refusal.status)
+    }
+}
+
+/// Answers one request.
+pub(crate) async fn answer(
+    app: Rc<App>,
+    request: hyper::Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let mut request = match Request::new(request) {
+        Ok(request) => request,
+        Err(refusal) => return Ok(Reply::from(refusal).into_response(false)),
+    };
+    let pretty = request.has("pretty");
+    let reply = route(&app, &mut request).await.unwrap_or_else(Reply::from);
+    Ok(reply.into_response(pretty))
+}
+
+async fn route(app: &Rc<App>, request: &mut Request) -> Result<Reply, Refusal> {
+    if request.path.contains("//") {
+        let mut path = request.raw_path.clone();
+        while path.contains("//") {
+            path = path.replace("//", "/");
+        }
+        return Ok(Reply::empty().status(301).header("location", path));
+    }
+    let path = request.path.clone();
+    let rest = path.strip_prefix("/v1/").ok_or_else(Refusal::unknown)?;
+    let (area, rest) = rest.split_once('/').ok_or_else(Refusal::unknown)?;
+    if area == "kv" {
+        return kv::answer(app, request, rest).await;
+    }
+    let (endpoint, name) = rest.split_once('/').unwrap_or((rest, ""));
+    match area {
+        "agent" => agent::answer(app, request, endpoint, name).await,
+        "catalog" => catalog::answer(app, request, endpoint, name).await,
+        "health" => health::answer(app, request, endpoint, name).await,
+        "status" => status::answer(app, request, endpoint),
+        _ => Err(Refusal::unknown()),
+    }
+}

@@ -1,0 +1,57 @@
+//! What can be set when the catalog starts.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How to start a catalog; [`Options::default`] is what `catalog-server` does without flags.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where HTTP is served; port 0 takes any free one.
+    pub http: SocketAddr,
+    /// The name of the node.
+    pub node: String,
+    /// The name of the datacenter.
+    pub datacenter: String,
+    /// The shortest `DeregisterCriticalServiceAfter`; what is asked for below this is raised.
+    pub min_deregister: Duration,
+    /// The shortest interval of HTTP and TCP checks; what is asked for below this is raised.
+    pub min_interval: Duration,
+    /// How many connections may be open; further ones are refused with 503.
+    pub max_connections: usize,
+    /// How many queries may wait; further ones are refused with 429.
+    pub max_blocked: usize,
+    /// Where the log goes.
+    pub log: Log,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            http: SocketAddr::from(([127, 0, 0, 1], 8500)),
+            node: "localhost".into(),
+            datacenter: "dc1".into(),
+            min_deregister: Duration::from_secs(60),
+            min_interval: Duration::from_secs(1),
+            max_connections: 4096,
+            max_blocked: 4096,
+            log: Log::Stderr,
+        }
+    }
+}
+
+/// Where the log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Log {
+    /// To standard error, a line each.
+    Stderr,
+    /// Nowhere: a catalog inside a test.
+    Silent,
+}
+
+impl Log {
+    pub(crate) fn line(self, text: &str) {
+        if self == Self::Stderr {
+            eprintln!("catalog-server: {text}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The shapes in which queries show the store: Consul's field names.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::store::{Check, Node, Pair, Service};
+
+/// A node by itself.
+pub(crate) fn node(node: &Node, datacenter: &str) -> Value {
+    json!({
+        "ID": node.id,
+        "Node": node.name,
+        "Address": node.address,
+        "Datacenter": datacenter,
+        "TaggedAddresses": tagged(&node.address),
+        "Meta": node.meta,
+        "CreateIndex": node.create,
+        "ModifyIndex": node.modify,
+    })
+}
+
+fn tagged(address: &str) -> Value {
+    json!({ "lan": address, "lan_ipv4": address, "wan": address, "wan_ipv4": address })
+}
+
+fn weights(service: &Service) -> Value {
+    json!({ "Passing": service.weights.0, "Warning": service.weights.1 })
+}
+
+/// A service as the agent shows it.
+pub(crate) fn agent_service(service: &Service) -> Value {
+    let mut value = json!({
+        "ID": service.id,
+        "Service": service.name,
+        "Tags": service.tags,
+        "Meta": service.meta,
+        "Port": service.port,
+        "Address": service.address,
+        "Weights": weights(service),
+        "EnableTagOverride": service.enable_tag_override,
+    });
+    add_tagged(&mut value, "TaggedAddresses", &service.tagged_addresses);
+    value
+}
+
+/// A service as the catalog shows it below a node.
+pub(crate) fn service(service: &Service) -> Value {
+    let mut value = agent_service(service);
+    if let Value::Object(map) = &mut value {
+        map.insert("Proxy".into(), proxy());
+        map.insert("Connect".into(), json!({}));
+        map.insert("CreateIndex".into(), service.create.into());
+        map.insert("ModifyIndex".into(), service.modify.into());
+    }
+    value
+}
+
+/// An instance as `/v1/catalog/service/NAME` shows it.
+pub(crate) fn catalog_service(node: &Node, service: &Service, datacenter: &str) -> Value {
+    let mut value = json!({
+        "ID": node.id,
+        "Node": node.name,
+        "Address": node.address,
+        "Datacenter": datacenter,
+        "TaggedAddresses": tagged(&node.address),
+        "NodeMeta": node.meta,
+        "ServiceKind": "",
+        "ServiceID": service.id,
+        "ServiceName": service.name,
+        "ServiceTags": service.tags,
+        "ServiceAddress": service.address,
+        "ServiceWeights": weights(service),
+        "ServiceMeta": service.meta,
+        "ServicePort": service.port,
+        "ServiceEnableTagOverride": service.enable_tag_override,
+        "ServiceProxy": proxy(),
+        "ServiceConnect": {},
+        "CreateIndex": service.create,
+        "ModifyIndex": service.modify,
+    });
+    add_tagged(&mut value, "ServiceTaggedAddresses", &service.tagged_addresses);
+    value
+}
+
+fn proxy() -> Value {
+    json!({ "MeshGateway": {}, "Expose": {} })
+}
+
+fn add_tagged(value: &mut Value, name: &str, addresses: &Map<String, Value>) {
+    if let (Value::Object(map), false) = (value, addresses.is_empty()) {
+        map.insert(name.into(), addresses.clone().into());
+    }
+}
+
+/// A check; its service's name and tags come from the service.
+pub(crate) fn check(node: &Node, check: &Check) -> Value {
+    let service = node.services.get(&check.service_id);
+    json!({
+        "Node": node.name,
+        "CheckID": check.id,
+        "Name": check.name,
+        "Status": check.status.as_str(),
+        "Notes": check.notes,
+        "Output": check.output,
+        "ServiceID": check.service_id,
+        "ServiceName": service.map_or("", |service| &service.name),
+        "ServiceTags": service.map_or(&[][..], |service| &service.tags),
+        "Type": check.kind,
+        "Definition": {},
+        "CreateIndex": check.create,
+        "ModifyIndex": check.modify,
+    })
+}
+
+/// A check as the agent shows it: it knows no indexes.
+pub(crate) fn agent_check(node: &Node, one: &Check) -> Value {
+    let mut value = check(node, one);
+    if let Value::Object(map) = &mut value {
+        map.insert("CreateIndex".into(), 0.into());
+        map.insert("ModifyIndex".into(), 0.into());
+    }
+    value
+}
+
+/// An instance with the checks that decide about it.
+pub(crate) fn health(of: &Node, instance: &Service, datacenter: &str) -> Value {
+    json!({
+        "Node": node(of, datacenter),
+        "Service": service(instance),
+        "Checks": of.deciding(&instance.id).map(|one| check(of, one)).collect::<Vec<_>>(),
+    })
+}
+
+/// A node with its services by id.
+pub(crate) fn node_services(of: &Node, datacenter: &str) -> Value {
+    let services: BTreeMap<&str, Value> =
+        of.services.iter().map(|(id, one)| (id.as_str(), service(one))).collect();
+    json!({ "Node": node(of, datacenter), "Services": services })
+}
+
+/// A key with its value.
+pub(crate) fn pair(key: &str, pair: &Pair) -> Value {
+    let value = if pair.value.is_empty() { Value::Null } else { base64(&pair.value).into() };
+    let mut shown = json!({
+        "LockIndex": pair.lock_index,
+        "Key": key,
+        "Flags": pair.flags,
+        "Value": value,
+        "CreateIndex": pair.create,
+        "ModifyIndex": pair.modify,
+    });
+    if let (Value::Object(map), Some(session)) = (&mut shown, &pair.session) {
+        map.insert("Session".into(), session.clone().into());
+    }
+    shown
+}
+
+/// Standard base64 with padding.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or_default());
+        let group = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for at in 0..4 {
+            let six = (group >> (18 - 6 * at)) as usize & 63;
+            let letter = ALPHABET.get(six).copied().unwrap_or(b'=');
+            text.push(if at <= chunk.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_as_in_the_rfc() {
+        let cases =
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")];
+        for (plain, coded) in cases {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
+        assert_eq!(base64(&[0xff, 0xfe, 0xfd]), "//79");
+    }
+}
