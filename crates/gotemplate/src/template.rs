@@ -1,8 +1,13 @@
 //! A parsed template, ready to be executed any number of times.
 
 use crate::error::{ExecError, ParseError};
+use crate::exec::Exec;
 use crate::function::Functions;
+use crate::node::Node;
+use crate::parser::{Trees, parse};
+use crate::quote::{Escape, quote};
 use crate::value::Value;
+use std::rc::Rc;
 
 /// What a map gives for a key that it does not have (Go's option `missingkey`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +40,10 @@ impl Default for Options {
 
 /// A parsed template with everything that it defines.
 pub struct Template {
-    name: String,
+    pub(crate) name: Rc<str>,
+    pub(crate) text: Box<str>,
+    pub(crate) missing_key: MissingKey,
+    trees: Trees,
 }
 
 impl Template {
@@ -57,8 +65,15 @@ impl Template {
         functions: &Functions,
         options: &Options,
     ) -> Result<Template, ParseError> {
-        let _ = (text, functions, options);
-        Ok(Template { name: name.to_owned() })
+        let defaults = Options::default();
+        let or = |given: &String, default: String| {
+            if given.is_empty() { default } else { given.clone() }
+        };
+        let left = or(&options.left, defaults.left);
+        let right = or(&options.right, defaults.right);
+        let trees = parse(name, text, &left, &right, functions)?;
+        let missing_key = options.missing_key;
+        Ok(Template { name: name.into(), text: text.into(), missing_key, trees })
     }
 
     /// The name that was given to [`Template::parse`].
@@ -68,7 +83,7 @@ impl Template {
 
     /// Whether a template of that name is defined in the text.
     pub fn defines(&self, name: &str) -> bool {
-        name == self.name
+        self.trees.contains_key(name)
     }
 
     /// Executes the template.
@@ -100,7 +115,20 @@ impl Template {
         output: &mut String,
         data: &Value,
     ) -> Result<(), ExecError> {
-        let _ = (name, output, data);
-        Err(ExecError { message: "not yet".to_owned(), line: 0, column: 0 })
+        let Some((name, nodes)) = self.tree(name) else {
+            let quoted = |name| quote(name, Escape::Unprintable);
+            let message = format!(
+                "template: no template {} associated with template {}",
+                quoted(name),
+                quoted(&self.name)
+            );
+            return Err(ExecError { message, line: 0, column: 0 });
+        };
+        Exec::new(self, output).run(name, nodes, data)
+    }
+
+    /// A tree and its name.
+    pub(crate) fn tree(&self, name: &str) -> Option<(&str, &[Node])> {
+        self.trees.get_key_value(name).map(|(name, nodes)| (&**name, nodes.as_slice()))
     }
 }

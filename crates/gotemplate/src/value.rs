@@ -4,6 +4,7 @@ use crate::function::Function;
 use crate::object::Object;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::ops::Bound;
 use std::rc::Rc;
 
 /// A static Go type, as far as templates can tell types apart.
@@ -162,6 +163,12 @@ impl Map {
         self.entries.iter()
     }
 
+    /// The entry that follows the key, or the first.
+    pub(crate) fn after(&self, key: Option<&str>) -> Option<(&Rc<str>, &Value)> {
+        let start = key.map_or(Bound::Unbounded, Bound::Excluded);
+        self.entries.range::<str, _>((start, Bound::Unbounded)).next()
+    }
+
     /// A `map[string]string`, such as an environment.
     pub fn of_strings<K: Into<Rc<str>>, V: Into<Rc<str>>>(
         pairs: impl IntoIterator<Item = (K, V)>,
@@ -187,24 +194,35 @@ impl Value {
     pub fn type_name(&self) -> String {
         match self {
             Value::Nil => "<nil>".to_owned(),
+            Value::Bool(_) => Type::Bool.to_string(),
+            Value::Int(_) => Type::Int.to_string(),
+            Value::Uint(_) => Type::Uint.to_string(),
+            Value::Float(_) => Type::Float.to_string(),
+            Value::String(_) => Type::String.to_string(),
+            Value::List(list) => format!("[]{}", list.element),
+            Value::Map(map) => format!("map[string]{}", map.element),
             Value::Func(function) => function.type_name(),
             Value::Object(object) => object.type_name().to_owned(),
-            other => other.static_type().map_or_else(String::new, |t| t.to_string()),
         }
     }
 
-    /// The type of a value that is neither nil, nor a function, nor an object.
-    pub(crate) fn static_type(&self) -> Option<Type> {
-        Some(match self {
-            Value::Bool(_) => Type::Bool,
-            Value::Int(_) => Type::Int,
-            Value::Uint(_) => Type::Uint,
-            Value::Float(_) => Type::Float,
-            Value::String(_) => Type::String,
-            Value::List(list) => Type::List(list_type(list.element)?),
-            Value::Map(map) => Type::Map(list_type(map.element)?),
-            Value::Nil | Value::Func(_) | Value::Object(_) => return None,
-        })
+    /// Whether a parameter of that type takes the value. A named list fits a plain one.
+    pub(crate) fn fits(&self, wanted: Type) -> bool {
+        match (self, wanted) {
+            (_, Type::Any)
+            | (Value::Bool(_), Type::Bool)
+            | (Value::Int(_), Type::Int)
+            | (Value::Uint(_), Type::Uint)
+            | (Value::Float(_), Type::Float)
+            | (Value::String(_), Type::String) => true,
+            (Value::List(list), Type::List(element)) => list.element == *element,
+            (Value::Map(map), Type::Map(element)) => map.element == *element,
+            (Value::Object(object), Type::Named(name)) => object.type_name() == name,
+            (Value::Object(object), Type::List(element)) => {
+                object.as_list().is_some_and(|list| list.element == *element)
+            }
+            _ => false,
+        }
     }
 
     /// Go's truth: false for nil, `false`, zero and whatever is empty.
@@ -252,24 +270,6 @@ impl Value {
             _ => None,
         }
     }
-}
-
-/// A `'static` reference to an element type, so that `Type` stays `Copy`. Types nested deeper
-/// than a slice or map of slices or maps are named after their outer two layers only.
-fn list_type(element: Type) -> Option<&'static Type> {
-    Some(match element {
-        Type::Any => &Type::Any,
-        Type::Bool => &Type::Bool,
-        Type::Int => &Type::Int,
-        Type::Uint => &Type::Uint,
-        Type::Float => &Type::Float,
-        Type::String => &Type::String,
-        Type::List(Type::String) => &Type::List(&Type::String),
-        Type::List(_) => &Type::List(&Type::Any),
-        Type::Map(Type::String) => &Type::Map(&Type::String),
-        Type::Map(_) => &Type::Map(&Type::Any),
-        Type::Named(_) => return None,
-    })
 }
 
 impl fmt::Debug for Value {

@@ -1,0 +1,428 @@
+//! Executes a template: walks its nodes and writes the output.
+//!
+//! Blocks and invocations live on a stack of their own, not on the thread's: recursion of
+//! templates reaches Go's limit of 100000 without harm to a small thread.
+
+use crate::error::ExecError;
+use crate::gofmt;
+use crate::item::Item;
+use crate::node::{Action, Branch, Command, Expr, Invocation, Node, Pipe};
+use crate::quote::{Escape, quote};
+use crate::template::{MissingKey, Template};
+use crate::value::{List, Map, Value};
+use std::fmt;
+use std::rc::Rc;
+
+/// How deep templates may invoke templates; Go's limit.
+const MAX_INVOCATIONS: usize = 100_000;
+
+/// How many nodes and iterations one execution may take: some seconds' worth. Data is finite,
+/// but recursion can multiply it without end.
+const MAX_STEPS: u64 = 50_000_000;
+
+/// How many bytes one execution may write.
+const MAX_OUTPUT: usize = 256 << 20;
+
+/// The node that is being evaluated: where an error is reported.
+#[derive(Clone, Copy)]
+pub(crate) enum At<'t> {
+    Start,
+    Action(&'t Action),
+    Invocation(&'t Invocation),
+    Pipe(&'t Pipe),
+    Command(&'t Command),
+    Expr(&'t Expr),
+}
+
+impl At<'_> {
+    fn pos(&self) -> usize {
+        match self {
+            At::Start => 0,
+            At::Action(node) => node.pos,
+            At::Invocation(node) => node.pos,
+            At::Pipe(node) => node.pos,
+            At::Command(node) => node.pos,
+            At::Expr(node) => node.pos(),
+        }
+    }
+}
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            At::Start => Ok(()),
+            At::Action(node) => node.fmt(f),
+            At::Invocation(node) => node.fmt(f),
+            At::Pipe(node) => node.fmt(f),
+            At::Command(node) => node.fmt(f),
+            At::Expr(node) => node.fmt(f),
+        }
+    }
+}
+
+/// A list of nodes under way.
+struct Frame<'t> {
+    nodes: std::slice::Iter<'t, Node>,
+    dot: Item,
+    /// How many variables there were before it.
+    mark: usize,
+    kind: FrameKind<'t>,
+}
+
+enum FrameKind<'t> {
+    /// The body of an `if` or `with`.
+    Block,
+    /// The body of a `range`.
+    Range(Box<Loop<'t>>),
+    /// A template: what to return to.
+    Template { name: &'t str, base: usize },
+}
+
+/// The state of a `range`.
+struct Loop<'t> {
+    branch: &'t Branch,
+    source: Source,
+    /// How many variables there are at the start of an iteration.
+    mark: usize,
+}
+
+/// What a `range` walks over.
+enum Source {
+    /// The list and the index of the next element.
+    List(Rc<List>, usize),
+    /// The map and the last key.
+    Map(Rc<Map>, Option<Rc<str>>),
+    /// The next number and the one at which it ends.
+    Int(i64, i64),
+}
+
+impl Source {
+    fn next(&mut self) -> Option<(Item, Item)> {
+        match self {
+            Source::List(list, index) => {
+                let value = list.items().get(*index)?.clone();
+                let key = Value::Int(i64::try_from(*index).unwrap_or(i64::MAX));
+                *index += 1;
+                Some((Item::plain(key), Item::element(value, list.element())))
+            }
+            Source::Map(map, last) => {
+                let (key, value) = map.after(last.as_deref())?;
+                let (key, value) = (key.clone(), value.clone());
+                *last = Some(key.clone());
+                let element = map.element();
+                Some((Item::plain(Value::String(key)), Item::element(value, element)))
+            }
+            Source::Int(next, end) => {
+                let value = Item::plain(Value::Int(*next));
+                (*next < *end).then(|| {
+                    *next += 1;
+                    (value.clone(), value)
+                })
+            }
+        }
+    }
+}
+
+/// One execution. `'t` is the template's life.
+pub(crate) struct Exec<'t, 'o> {
+    template: &'t Template,
+    output: &'o mut String,
+    /// How long the output may become.
+    limit: usize,
+    /// The name of the template that is being executed.
+    name: &'t str,
+    at: At<'t>,
+    frames: Vec<Frame<'t>>,
+    variables: Vec<(&'t str, Item)>,
+    /// Where the variables of the current template start.
+    base: usize,
+    invocations: usize,
+    steps: u64,
+}
+
+impl<'t, 'o> Exec<'t, 'o> {
+    pub(crate) fn new(template: &'t Template, output: &'o mut String) -> Exec<'t, 'o> {
+        Exec {
+            limit: output.len().saturating_add(MAX_OUTPUT),
+            template,
+            output,
+            name: "",
+            at: At::Start,
+            frames: Vec::new(),
+            variables: Vec::new(),
+            base: 0,
+            invocations: 0,
+            steps: 0,
+        }
+    }
+
+    /// Executes one of the template's trees.
+    pub(crate) fn run(
+        &mut self,
+        name: &'t str,
+        nodes: &'t [Node],
+        data: &Value,
+    ) -> Result<(), ExecError> {
+        self.enter(name, nodes, Item::plain(data.clone()));
+        while let Some(frame) = self.frames.last_mut() {
+            match frame.nodes.next() {
+                Some(node) => {
+                    let dot = frame.dot.clone();
+                    self.node(node, dot)?;
+                }
+                None => self.leave()?,
+            }
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<(), ExecError> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            return Err(self.error(&format!("takes too long: more than {MAX_STEPS} steps")));
+        }
+        if self.output.len() > self.limit {
+            return Err(self.error(&format!("too much output: more than {MAX_OUTPUT} bytes")));
+        }
+        Ok(())
+    }
+
+    // Where we are.
+
+    pub(crate) fn at(&mut self, at: At<'t>) {
+        self.at = at;
+    }
+
+    pub(crate) fn missing_key(&self) -> MissingKey {
+        self.template.missing_key
+    }
+
+    /// An error at the current node.
+    pub(crate) fn error(&self, message: &str) -> ExecError {
+        let before = self.template.text.get(..self.at.pos()).unwrap_or("");
+        let line = before.matches('\n').count().saturating_add(1);
+        let column = before.rfind('\n').map_or(before.len(), |i| before.len() - i - 1);
+        let name = quote(self.name, Escape::Unprintable);
+        let message = format!(
+            "template: {}:{line}:{column}: executing {name} at <{}>: {message}",
+            self.template.name, self.at
+        );
+        ExecError {
+            message,
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+            column: u32::try_from(column).unwrap_or(u32::MAX),
+        }
+    }
+
+    // Variables.
+
+    pub(crate) fn push_variable(&mut self, name: &'t str, item: Item) {
+        self.variables.push((name, item));
+    }
+
+    pub(crate) fn variable(&self, name: &str) -> Result<Item, ExecError> {
+        let own = self.variables.get(self.base..).unwrap_or(&[]);
+        match own.iter().rev().find(|(n, _)| *n == name) {
+            Some((_, item)) => Ok(item.clone()),
+            None => Err(self.error(&format!("undefined variable: {name}"))),
+        }
+    }
+
+    pub(crate) fn set_variable(&mut self, name: &str, item: Item) -> Result<(), ExecError> {
+        let own = self.variables.get_mut(self.base..).unwrap_or(&mut []);
+        match own.iter_mut().rev().find(|(n, _)| *n == name) {
+            Some(variable) => {
+                variable.1 = item;
+                Ok(())
+            }
+            None => Err(self.error(&format!("undefined variable: {name}"))),
+        }
+    }
+
+    // Frames.
+
+    fn push(&mut self, nodes: &'t [Node], dot: Item, mark: usize, kind: FrameKind<'t>) {
+        self.frames.push(Frame { nodes: nodes.iter(), dot, mark, kind });
+    }
+
+    /// Starts a template: it sees no variables but `$`.
+    fn enter(&mut self, name: &'t str, nodes: &'t [Node], dot: Item) {
+        let mark = self.variables.len();
+        let kind = FrameKind::Template { name: self.name, base: self.base };
+        self.name = name;
+        self.base = mark;
+        self.invocations += 1;
+        self.variables.push(("$", dot.clone()));
+        self.push(nodes, dot, mark, kind);
+    }
+
+    /// The nodes of the last frame are through: goes on with its next iteration, or ends it.
+    fn leave(&mut self) -> Result<(), ExecError> {
+        if let Some(Frame { nodes, dot, kind: FrameKind::Range(state), .. }) =
+            self.frames.last_mut()
+        {
+            self.variables.truncate(state.mark);
+            if let Some((key, value)) = state.source.next() {
+                *nodes = state.branch.list.iter();
+                *dot = value.clone();
+                let pipe = &state.branch.pipe;
+                return self.set_loop_variables(pipe, key, value);
+            }
+        }
+        self.pop();
+        Ok(())
+    }
+
+    fn set_loop_variables(
+        &mut self,
+        pipe: &'t Pipe,
+        key: Item,
+        value: Item,
+    ) -> Result<(), ExecError> {
+        let (first, second) = match pipe.variables.as_slice() {
+            [value_name] => (None, Some(value_name)),
+            [key_name, value_name] => (Some(key_name), Some(value_name)),
+            _ => (None, None),
+        };
+        if let Some(name) = first {
+            self.set_variable(name, key)?;
+        }
+        if let Some(name) = second {
+            self.set_variable(name, value)?;
+        }
+        Ok(())
+    }
+
+    fn pop(&mut self) {
+        let Some(frame) = self.frames.pop() else { return };
+        self.variables.truncate(frame.mark);
+        if let FrameKind::Template { name, base } = frame.kind {
+            self.name = name;
+            self.base = base;
+            self.invocations -= 1;
+        }
+    }
+
+    /// Drops everything that is open within the innermost `range`.
+    fn unwind_to_range(&mut self) {
+        while let Some(frame) = self.frames.last() {
+            if matches!(frame.kind, FrameKind::Range(_)) {
+                return;
+            }
+            self.pop();
+        }
+    }
+
+    // Nodes.
+
+    fn node(&mut self, node: &'t Node, dot: Item) -> Result<(), ExecError> {
+        match node {
+            Node::Text(range) => {
+                self.output.push_str(self.template.text.get(range.clone()).unwrap_or(""));
+            }
+            Node::Action(action) => {
+                self.at(At::Action(action));
+                let item = self.pipeline(&dot, &action.pipe)?;
+                if action.pipe.variables.is_empty() {
+                    self.print(action, item)?;
+                }
+            }
+            Node::If(branch) | Node::With(branch) => {
+                let mark = self.variables.len();
+                let item = self.pipeline(&dot, &branch.pipe)?;
+                let with = matches!(node, Node::With(_));
+                if item.value.truth() {
+                    let dot = if with { item } else { dot };
+                    self.push(&branch.list, dot, mark, FrameKind::Block);
+                } else if let Some(list) = &branch.else_list {
+                    self.push(list, dot, mark, FrameKind::Block);
+                } else {
+                    self.variables.truncate(mark);
+                }
+            }
+            Node::Range(branch) => self.range(branch, dot)?,
+            Node::Template(invocation) => self.invoke(invocation, &dot)?,
+            Node::Break => {
+                self.unwind_to_range();
+                self.pop();
+            }
+            Node::Continue => {
+                self.unwind_to_range();
+                if let Some(frame) = self.frames.last_mut() {
+                    frame.nodes = [].iter();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, action: &'t Action, item: Item) -> Result<(), ExecError> {
+        self.at(At::Action(action));
+        match &item.value {
+            Value::Nil => self.output.push_str("<no value>"),
+            Value::String(text) => self.output.push_str(text),
+            Value::Func(function) => {
+                let type_name = function.type_name();
+                return Err(self.error(&format!("can't print {} of type {type_name}", self.at)));
+            }
+            value => {
+                let text = gofmt::sprint_pointees(std::slice::from_ref(value));
+                let text = text.map_err(|error| self.error(&error))?;
+                self.output.push_str(&text);
+            }
+        }
+        Ok(())
+    }
+
+    fn range(&mut self, branch: &'t Branch, dot: Item) -> Result<(), ExecError> {
+        let mark = self.variables.len();
+        let item = self.pipeline(&dot, &branch.pipe)?;
+        let source = match &item.value {
+            Value::Nil => None,
+            Value::List(list) => Some(Source::List(list.clone(), 0)),
+            Value::Map(map) => Some(Source::Map(map.clone(), None)),
+            Value::Int(end) => Some(Source::Int(0, *end)),
+            other => match other.as_list() {
+                Some(list) => Some(Source::List(list, 0)),
+                None => {
+                    let shown = gofmt::show(other, 'v');
+                    return Err(self.error(&format!("range can't iterate over {shown}")));
+                }
+            },
+        };
+        let mut source = source;
+        if let Some((key, value)) = source.as_mut().and_then(Source::next) {
+            self.set_loop_variables(&branch.pipe, key, value.clone())?;
+            // There is a source, or it could not have given anything.
+            if let Some(source) = source {
+                let state = Loop { branch, source, mark: self.variables.len() };
+                self.push(&branch.list, value, mark, FrameKind::Range(Box::new(state)));
+            }
+        } else if let Some(list) = &branch.else_list {
+            self.push(list, dot, mark, FrameKind::Block);
+        } else {
+            self.variables.truncate(mark);
+        }
+        Ok(())
+    }
+
+    fn invoke(&mut self, invocation: &'t Invocation, dot: &Item) -> Result<(), ExecError> {
+        self.at(At::Invocation(invocation));
+        let Some((name, nodes)) = self.template.tree(&invocation.name) else {
+            let name = quote(&invocation.name, Escape::Unprintable);
+            return Err(self.error(&format!("template {name} not defined")));
+        };
+        // The first template is not an invocation.
+        if self.invocations > MAX_INVOCATIONS {
+            let message = format!("exceeded maximum template depth ({MAX_INVOCATIONS})");
+            return Err(self.error(&message));
+        }
+        let dot = match &invocation.pipe {
+            Some(pipe) => self.pipeline(dot, pipe)?,
+            None => Item::none(),
+        };
+        self.enter(name, nodes, dot);
+        Ok(())
+    }
+}

@@ -1,0 +1,600 @@
+//! Builds the parse tree from the tokens: recursive descent, with Go's error messages.
+//!
+//! Go keeps a look-ahead of tokens per tree and reports the line of the token that was read
+//! last, not of the one that is wrong. `Parser::line` follows it in that.
+
+use crate::builtins::Builtin;
+use crate::error::ParseError;
+use crate::function::Functions;
+use crate::lexer::{Kind, Syntax, Token, Tokens, tokenize};
+use crate::node::{Action, Branch, Callee, Command, Expr, Invocation, List, Literal, Node, Pipe};
+use crate::number::Number;
+use crate::quote::{Escape, quote, unquote};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// How deep blocks and parentheses may nest. Go has no limit here; recursion needs one, so that
+/// hostile input cannot overflow a small stack.
+const MAX_NESTING: u32 = 200;
+
+/// The trees that a text defines, by name; the text itself is one of them.
+pub(crate) type Trees = BTreeMap<Rc<str>, List>;
+
+/// Parses a text.
+///
+/// # Errors
+/// Go's message for the first thing that is wrong.
+pub(crate) fn parse(
+    name: &str,
+    text: &str,
+    left: &str,
+    right: &str,
+    functions: &Functions,
+) -> Result<Trees, ParseError> {
+    let syntax = Syntax {
+        left,
+        right,
+        break_is_keyword: functions.get("break").is_none(),
+        continue_is_keyword: functions.get("continue").is_none(),
+    };
+    let mut parser = Parser {
+        name,
+        text,
+        functions,
+        tokens: tokenize(text, &syntax),
+        next: 0,
+        read: 0,
+        line: 0,
+        nesting: 0,
+        scope: Scope::new(),
+        trees: Trees::new(),
+    };
+    parser.top_level()?;
+    Ok(parser.trees)
+}
+
+/// What belongs to one tree while it is parsed.
+struct Scope {
+    /// The variables that can be named here.
+    variables: Vec<Rc<str>>,
+    /// How many `range` bodies are open: `break` and `continue` need one.
+    ranges: u32,
+    /// The line of the action's left delimiter; 0 outside actions.
+    action_line: u32,
+}
+
+impl Scope {
+    fn new() -> Scope {
+        Scope { variables: vec![Rc::from("$")], ranges: 0, action_line: 0 }
+    }
+}
+
+/// What ended a list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Else,
+    End,
+}
+
+impl Stop {
+    fn tag(self) -> &'static str {
+        match self {
+            Stop::Else => "{{else}}",
+            Stop::End => "{{end}}",
+        }
+    }
+}
+
+/// A node, or the tag that ends the list.
+enum Item {
+    Node(Node),
+    Stop(Stop),
+}
+
+struct Parser<'a> {
+    name: &'a str,
+    text: &'a str,
+    functions: &'a Functions,
+    tokens: Tokens,
+    /// The index of the next token.
+    next: usize,
+    /// How many tokens have been looked at.
+    read: usize,
+    /// The line of the token that was looked at last by the current tree.
+    line: u32,
+    nesting: u32,
+    scope: Scope,
+    trees: Trees,
+}
+
+type Parsed<T> = Result<T, ParseError>;
+
+impl Parser<'_> {
+    // Tokens.
+
+    fn next(&mut self) -> Token {
+        // The last token, an end or an error, repeats.
+        let last = Token { kind: Kind::Eof, start: self.text.len(), end: self.text.len(), line: 0 };
+        let token = self.tokens.list.get(self.next).or(self.tokens.list.last()).unwrap_or(&last);
+        self.next += 1;
+        if self.next > self.read {
+            self.read = self.next;
+            self.line = token.line;
+        }
+        *token
+    }
+
+    fn back(&mut self) {
+        self.next = self.next.saturating_sub(1);
+    }
+
+    fn peek(&mut self) -> Token {
+        let token = self.next();
+        self.back();
+        token
+    }
+
+    fn next_non_space(&mut self) -> Token {
+        loop {
+            let token = self.next();
+            if token.kind != Kind::Space {
+                return token;
+            }
+        }
+    }
+
+    fn peek_non_space(&mut self) -> Token {
+        let token = self.next_non_space();
+        self.back();
+        token
+    }
+
+    fn value(&self, token: Token) -> &str {
+        self.text.get(token.start..token.end).unwrap_or("")
+    }
+
+    fn expect(&mut self, kind: Kind, context: &str) -> Parsed<Token> {
+        let token = self.next_non_space();
+        if token.kind == kind { Ok(token) } else { Err(self.unexpected(token, context)) }
+    }
+
+    // Errors.
+
+    fn error(&self, message: &str) -> ParseError {
+        let message = format!("template: {}:{}: {message}", self.name, self.line);
+        ParseError { message, line: self.line }
+    }
+
+    fn unexpected(&self, token: Token, context: &str) -> ParseError {
+        let shown = self.tokens.describe(&token, self.text);
+        if token.kind != Kind::Error {
+            return self.error(&format!("unexpected {shown} in {context}"));
+        }
+        let start = self.scope.action_line;
+        if start == 0 || start == token.line {
+            return self.error(&shown);
+        }
+        let action = if shown.ends_with(" action") { "" } else { " in action" };
+        self.error(&format!("{shown}{action} started at {}:{start}", self.name))
+    }
+
+    fn nest(&mut self) -> Parsed<()> {
+        self.nesting += 1;
+        if self.nesting > MAX_NESTING {
+            return Err(self.error(&format!("nested too deeply: at most {MAX_NESTING} levels")));
+        }
+        Ok(())
+    }
+
+    // Trees.
+
+    fn top_level(&mut self) -> Parsed<()> {
+        let mut root = List::new();
+        loop {
+            let token = self.peek();
+            if token.kind == Kind::Eof {
+                break;
+            }
+            if token.kind == Kind::LeftDelim {
+                let mark = self.next;
+                self.next();
+                if self.next_non_space().kind == Kind::Define {
+                    self.definition()?;
+                    continue;
+                }
+                self.next = mark;
+            }
+            match self.text_or_action()? {
+                Item::Node(node) => root.push(node),
+                Item::Stop(stop) => return Err(self.error(&format!("unexpected {}", stop.tag()))),
+            }
+        }
+        self.add(Rc::from(self.name), root)
+    }
+
+    /// Installs a tree under its name. One that is nothing but space gives way to another.
+    fn add(&mut self, name: Rc<str>, list: List) -> Parsed<()> {
+        let text = self.text;
+        let is_empty = |list: &List| list.iter().all(|node| node.is_empty(text));
+        match self.trees.get(&name) {
+            Some(old) if !is_empty(old) => {
+                if !is_empty(&list) {
+                    let name = quote(&name, Escape::Unprintable);
+                    let message = format!("template: multiple definition of template {name}");
+                    return Err(self.error(&message));
+                }
+            }
+            _ => {
+                self.trees.insert(name, list);
+            }
+        }
+        Ok(())
+    }
+
+    /// `{{define "name"}} list {{end}}`, after the keyword.
+    fn definition(&mut self) -> Parsed<()> {
+        const CONTEXT: &str = "define clause";
+        let outer_scope = std::mem::replace(&mut self.scope, Scope::new());
+        let outer_line = self.line;
+        let token = self.next_non_space();
+        let name = self.template_name(token, CONTEXT)?;
+        self.expect(Kind::RightDelim, CONTEXT)?;
+        let (list, stop) = self.list()?;
+        if stop != Stop::End {
+            return Err(self.error(&format!("unexpected {} in {CONTEXT}", stop.tag())));
+        }
+        self.add(name, list)?;
+        self.scope = outer_scope;
+        self.line = outer_line;
+        Ok(())
+    }
+
+    /// A list up to and including the tag that ends it.
+    fn list(&mut self) -> Parsed<(List, Stop)> {
+        self.nest()?;
+        let mut list = List::new();
+        while self.peek_non_space().kind != Kind::Eof {
+            match self.text_or_action()? {
+                Item::Node(node) => list.push(node),
+                Item::Stop(stop) => {
+                    self.nesting -= 1;
+                    list.shrink_to_fit();
+                    return Ok((list, stop));
+                }
+            }
+        }
+        Err(self.error("unexpected EOF"))
+    }
+
+    fn text_or_action(&mut self) -> Parsed<Item> {
+        let token = self.next_non_space();
+        match token.kind {
+            Kind::Text => Ok(Item::Node(Node::Text(token.start..token.end))),
+            Kind::LeftDelim => {
+                self.scope.action_line = token.line;
+                let item = self.action();
+                self.scope.action_line = 0;
+                item
+            }
+            _ => Err(self.unexpected(token, "input")),
+        }
+    }
+
+    // Actions: the left delimiter is past.
+
+    fn action(&mut self) -> Parsed<Item> {
+        let token = self.next_non_space();
+        Ok(Item::Node(match token.kind {
+            Kind::Block => self.block()?,
+            Kind::Break => self.jump("break", Node::Break)?,
+            Kind::Continue => self.jump("continue", Node::Continue)?,
+            Kind::Else => {
+                // `else if` and `else with` leave their keyword for `control`.
+                if !matches!(self.peek_non_space().kind, Kind::If | Kind::With) {
+                    self.expect(Kind::RightDelim, "else")?;
+                }
+                return Ok(Item::Stop(Stop::Else));
+            }
+            Kind::End => {
+                self.expect(Kind::RightDelim, "end")?;
+                return Ok(Item::Stop(Stop::End));
+            }
+            Kind::If => Node::If(self.control("if")?),
+            Kind::Range => Node::Range(self.control("range")?),
+            Kind::Template => self.invocation()?,
+            Kind::With => Node::With(self.control("with")?),
+            _ => {
+                self.back();
+                let pos = self.peek().start;
+                // Variables persist until the enclosing `end`.
+                let pipe = self.pipeline("command", Kind::RightDelim)?;
+                Node::Action(Action { pos, pipe })
+            }
+        }))
+    }
+
+    fn jump(&mut self, keyword: &str, node: Node) -> Parsed<Node> {
+        let token = self.next_non_space();
+        if token.kind != Kind::RightDelim {
+            return Err(self.unexpected(token, &format!("{{{{{keyword}}}}}")));
+        }
+        if self.scope.ranges == 0 {
+            return Err(self.error(&format!("{{{{{keyword}}}}} outside {{{{range}}}}")));
+        }
+        Ok(node)
+    }
+
+    /// `if`, `with` and `range`, after the keyword.
+    fn control(&mut self, context: &str) -> Parsed<Branch> {
+        let mark = self.scope.variables.len();
+        let pipe = self.pipeline(context, Kind::RightDelim)?;
+        let range = u32::from(context == "range");
+        self.scope.ranges += range;
+        let (list, stop) = self.list()?;
+        self.scope.ranges -= range;
+        let else_list = if stop == Stop::Else { Some(self.else_list(context)?) } else { None };
+        self.scope.variables.truncate(mark);
+        Ok(Branch { pipe, list, else_list })
+    }
+
+    /// What follows `{{else`. `else if` is an `if` inside the `else` that shares its `end`.
+    fn else_list(&mut self, context: &str) -> Parsed<List> {
+        let keyword = self.peek().kind;
+        let chained = matches!((context, keyword), ("if", Kind::If) | ("with", Kind::With));
+        if chained {
+            self.next();
+            self.nest()?;
+            let branch = self.control(context)?;
+            self.nesting -= 1;
+            let node = if keyword == Kind::If { Node::If(branch) } else { Node::With(branch) };
+            return Ok(vec![node]);
+        }
+        let (list, stop) = self.list()?;
+        if stop != Stop::End {
+            return Err(self.error(&format!("expected end; found {}", stop.tag())));
+        }
+        Ok(list)
+    }
+
+    /// `{{block "name" pipeline}} list {{end}}`, after the keyword: defines and invokes.
+    fn block(&mut self) -> Parsed<Node> {
+        const CONTEXT: &str = "block clause";
+        let token = self.next_non_space();
+        let name = self.template_name(token, CONTEXT)?;
+        let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
+
+        let outer_scope = std::mem::replace(&mut self.scope, Scope::new());
+        let outer_line = self.line;
+        let (list, stop) = self.list()?;
+        if stop != Stop::End {
+            self.line = outer_line;
+            return Err(self.error(&format!("unexpected {} in {CONTEXT}", stop.tag())));
+        }
+        self.add(name.clone(), list)?;
+        self.scope = outer_scope;
+        self.line = outer_line;
+        Ok(Node::Template(Invocation { pos: token.start, name, pipe: Some(pipe) }))
+    }
+
+    /// `{{template "name" pipeline}}`, after the keyword.
+    fn invocation(&mut self) -> Parsed<Node> {
+        const CONTEXT: &str = "template clause";
+        let token = self.next_non_space();
+        let name = self.template_name(token, CONTEXT)?;
+        let mut pipe = None;
+        if self.next_non_space().kind != Kind::RightDelim {
+            self.back();
+            pipe = Some(self.pipeline(CONTEXT, Kind::RightDelim)?);
+        }
+        Ok(Node::Template(Invocation { pos: token.start, name, pipe }))
+    }
+
+    fn template_name(&mut self, token: Token, context: &str) -> Parsed<Rc<str>> {
+        if !matches!(token.kind, Kind::String | Kind::RawString) {
+            return Err(self.unexpected(token, context));
+        }
+        unquote(self.value(token)).map(Rc::from).map_err(|e| self.error(e))
+    }
+
+    // Pipelines.
+
+    fn pipeline(&mut self, context: &str, end: Kind) -> Parsed<Pipe> {
+        let pos = self.peek_non_space().start;
+        let mut pipe = Pipe { pos, assigns: false, variables: Vec::new(), commands: Vec::new() };
+        self.declarations(&mut pipe, context)?;
+        loop {
+            let token = self.next_non_space();
+            match token.kind {
+                kind if kind == end => break,
+                Kind::Bool
+                | Kind::CharConstant
+                | Kind::Complex
+                | Kind::Dot
+                | Kind::Field
+                | Kind::Identifier
+                | Kind::Number
+                | Kind::Nil
+                | Kind::RawString
+                | Kind::String
+                | Kind::Variable
+                | Kind::LeftParen => {
+                    self.back();
+                    let command = self.command()?;
+                    pipe.commands.push(command);
+                }
+                _ => return Err(self.unexpected(token, context)),
+            }
+        }
+        self.check(&pipe, context)?;
+        pipe.commands.shrink_to_fit();
+        Ok(pipe)
+    }
+
+    /// `$x :=`, `$x =` and `$i, $x :=`, if the pipeline starts like that.
+    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Parsed<()> {
+        loop {
+            let mark = self.next;
+            let token = self.next_non_space();
+            if token.kind != Kind::Variable {
+                self.next = mark;
+                return Ok(());
+            }
+            let operator = self.next_non_space();
+            let comma = operator.kind == Kind::Char && self.value(operator) == ",";
+            let assigns = operator.kind == Kind::Assign;
+            if !comma && !assigns && operator.kind != Kind::Declare {
+                // A variable that is used; its token comes again as an operand.
+                self.next = mark;
+                return Ok(());
+            }
+            let name: Rc<str> = Rc::from(self.value(token));
+            self.scope.variables.push(name.clone());
+            pipe.variables.push(name);
+            if !comma {
+                pipe.assigns = assigns;
+                return Ok(());
+            }
+            if context != "range" || pipe.variables.len() > 1 {
+                return Err(self.error(&format!("too many declarations in {context}")));
+            }
+            let follows = self.peek_non_space().kind;
+            if !matches!(follows, Kind::Variable | Kind::RightDelim | Kind::RightParen) {
+                return Err(self.error("range can only initialize variables"));
+            }
+        }
+    }
+
+    fn check(&self, pipe: &Pipe, context: &str) -> Parsed<()> {
+        if pipe.commands.is_empty() {
+            return Err(self.error(&format!("missing value for {context}")));
+        }
+        for (i, command) in pipe.commands.iter().enumerate().skip(1) {
+            if let Expr::Bool(..)
+            | Expr::Dot(_)
+            | Expr::Nil(_)
+            | Expr::Number(..)
+            | Expr::String(..) = command.first
+            {
+                let stage = i + 1;
+                let message = format!("non executable command in pipeline stage {stage}");
+                return Err(self.error(&message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Operands between spaces, up to a pipe, a parenthesis or the right delimiter.
+    fn command(&mut self) -> Parsed<Command> {
+        let pos = self.peek_non_space().start;
+        let mut operands = Vec::new();
+        loop {
+            self.peek_non_space();
+            if let Some(operand) = self.operand()? {
+                operands.push(operand);
+            }
+            let token = self.next();
+            match token.kind {
+                Kind::Space => continue,
+                Kind::RightDelim | Kind::RightParen => self.back(),
+                Kind::Pipe => {}
+                _ => return Err(self.unexpected(token, "operand")),
+            }
+            break;
+        }
+        let mut operands = operands.into_iter();
+        let Some(first) = operands.next() else {
+            return Err(self.error("empty command"));
+        };
+        Ok(Command { pos, first, args: operands.collect() })
+    }
+
+    /// A term and the fields behind it.
+    fn operand(&mut self) -> Parsed<Option<Expr>> {
+        let Some(term) = self.term()? else { return Ok(None) };
+        let token = self.peek();
+        if token.kind != Kind::Field {
+            return Ok(Some(term));
+        }
+        let mut chain = Vec::new();
+        while self.peek().kind == Kind::Field {
+            let token = self.next();
+            chain.push(self.field_name(token));
+        }
+        let pos = token.start;
+        Ok(Some(match term {
+            Expr::Field(_, mut fields) => {
+                fields.extend(chain);
+                Expr::Field(pos, fields)
+            }
+            Expr::Variable(_, name, mut fields) => {
+                fields.extend(chain);
+                Expr::Variable(pos, name, fields)
+            }
+            Expr::Bool(..) | Expr::String(..) | Expr::Number(..) | Expr::Nil(_) | Expr::Dot(_) => {
+                let term = quote(&term.to_string(), Escape::Unprintable);
+                return Err(self.error(&format!("unexpected . after term {term}")));
+            }
+            Expr::Chain(..) | Expr::Identifier(..) | Expr::Pipe(_) => {
+                Expr::Chain(pos, Box::new(term), chain)
+            }
+        }))
+    }
+
+    fn field_name(&self, token: Token) -> Rc<str> {
+        Rc::from(self.value(token).strip_prefix('.').unwrap_or(""))
+    }
+
+    fn term(&mut self) -> Parsed<Option<Expr>> {
+        let token = self.next_non_space();
+        let pos = token.start;
+        Ok(Some(match token.kind {
+            Kind::Identifier => {
+                let name = self.value(token);
+                let callee = if let Some(function) = self.functions.get(name) {
+                    Callee::Function(function.clone())
+                } else if let Some(builtin) = Builtin::of(name) {
+                    Callee::Builtin(builtin)
+                } else {
+                    let name = quote(name, Escape::Unprintable);
+                    return Err(self.error(&format!("function {name} not defined")));
+                };
+                Expr::Identifier(pos, Rc::from(name), callee)
+            }
+            Kind::Dot => Expr::Dot(pos),
+            Kind::Nil => Expr::Nil(pos),
+            Kind::Variable => {
+                let name = self.value(token);
+                let Some(known) = self.scope.variables.iter().find(|v| &***v == name) else {
+                    let name = quote(name, Escape::Unprintable);
+                    return Err(self.error(&format!("undefined variable {name}")));
+                };
+                Expr::Variable(pos, known.clone(), Vec::new())
+            }
+            Kind::Field => Expr::Field(pos, vec![self.field_name(token)]),
+            Kind::Bool => Expr::Bool(pos, self.value(token) == "true"),
+            Kind::CharConstant => {
+                let number = Number::from_char(self.value(token)).map_err(|e| self.error(&e))?;
+                Expr::Number(pos, Box::new(number))
+            }
+            Kind::Complex | Kind::Number => {
+                let number = Number::parse(self.value(token)).map_err(|e| self.error(&e))?;
+                Expr::Number(pos, Box::new(number))
+            }
+            Kind::LeftParen => {
+                self.nest()?;
+                let pipe = self.pipeline("parenthesized pipeline", Kind::RightParen)?;
+                self.nesting -= 1;
+                Expr::Pipe(Box::new(pipe))
+            }
+            Kind::String | Kind::RawString => {
+                let quoted = self.value(token);
+                let text = unquote(quoted).map_err(|e| self.error(e))?;
+                Expr::String(pos, Box::new(Literal { quoted: quoted.into(), text: text.into() }))
+            }
+            _ => {
+                self.back();
+                return Ok(None);
+            }
+        }))
+    }
+}
