@@ -1,12 +1,14 @@
 //! Starting, signalling and reaping.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -54,7 +56,7 @@ impl Processes {
             command.process_group(0);
         }
         let pipes = self.connect(&mut command, &spec.streams).map_err(|source| {
-            let reason = "its output could not be connected";
+            let reason = "its standard streams cannot be connected";
             SpawnError::Other { program: spec.program.to_owned(), reason, source }
         })?;
         #[expect(clippy::disallowed_methods, reason = "this is the place where processes start")]
@@ -75,24 +77,24 @@ impl Processes {
         match streams {
             Streams::Inherit => {}
             Streams::Raw => {
-                command.stdin(Stdio::null());
+                command.stdin(null()?);
             }
             Streams::Null => {
-                command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+                command.stdin(null()?).stdout(null()?).stderr(null()?);
             }
             Streams::Lines { source } => {
-                command.stdin(Stdio::null());
+                command.stdin(null()?);
                 command.stdout(self.line_pipe(source, source.stdout, &mut pipes)?);
                 command.stderr(self.line_pipe(source, source.stderr, &mut pipes)?);
             }
             Streams::Capture(capture) => {
-                command.stdin(Stdio::null());
+                command.stdin(null()?);
                 let (pipe, end) = Pipe::new(Role::Capture(capture.buffer()))?;
                 pipes.push(pipe);
                 command.stdout(OwnedFd::from(end));
                 command.stderr(match capture.stderr() {
                     Some(source) => self.line_pipe(source, source.stderr, &mut pipes)?,
-                    None => Stdio::null(),
+                    None => null()?,
                 });
             }
         }
@@ -107,7 +109,7 @@ impl Processes {
         pipes: &mut Vec<Pipe>,
     ) -> io::Result<Stdio> {
         if !self.output.wants(level) {
-            return Ok(Stdio::null());
+            return null();
         }
         let (pipe, end) = Pipe::new(Role::lines(Arc::clone(source), level))?;
         pipes.push(pipe);
@@ -151,11 +153,14 @@ impl Processes {
         match self.table.get(&pid.0) {
             None => {}
             Some(Group::Ours) => self.signal(pid, signal),
-            Some(Group::Own) => {
-                if let Err(error) = killpg(nix::unistd::Pid::from_raw(pid.0), signal) {
+            Some(Group::Own) => match killpg(nix::unistd::Pid::from_raw(pid.0), signal) {
+                Ok(()) => {}
+                // It has left its group for another one, and nobody stayed behind.
+                Err(Errno::ESRCH) => self.signal(pid, signal),
+                Err(error) => {
                     log::warn!("cannot send {signal} to process group {pid}: {error}");
                 }
-            }
+            },
         }
     }
 
@@ -163,6 +168,16 @@ impl Processes {
     pub fn running(&self) -> usize {
         self.table.len()
     }
+}
+
+/// Not `Stdio::null()`: that opens the file while it spawns, and a failure would look like one of the
+/// program's.
+fn null() -> io::Result<Stdio> {
+    let file =
+        File::options().read(true).write(true).open("/dev/null").map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot open /dev/null: {error}"))
+        })?;
+    Ok(Stdio::from(file))
 }
 
 /// Takes one ended child from the system, if there is any.

@@ -181,13 +181,13 @@ impl Output {
     /// Logs one finished line of our own, with its newline. Never blocks: what finds no room is
     /// dropped and counted, and the count is logged when there is room again.
     pub fn write(&self, line: &[u8]) {
-        let mut mailbox = self.shared().lock();
-        if mailbox.own.len() + line.len() > OWN_LIMIT {
-            mailbox.dropped += 1;
-            return;
-        }
-        drop(mailbox);
-        self.shared().ask(|mailbox| mailbox.own.extend_from_slice(line));
+        self.shared().ask(|mailbox| {
+            if mailbox.own.len() + line.len() > OWN_LIMIT {
+                mailbox.dropped += 1;
+            } else {
+                mailbox.own.extend_from_slice(line);
+            }
+        });
     }
 
     /// Opens the file anew, after log rotation moved it away. If that fails, the old one stays in

@@ -98,6 +98,7 @@ impl Pump {
             // First, so that there is room for our own lines unless the sink is blocked.
             self.writer.write();
             let closed = self.requests();
+            self.writer.write();
             self.report_lost();
             self.writer.write();
             if closed {
@@ -299,6 +300,7 @@ impl Pump {
                 lines.end(*pid, self.format.as_mut(), &mut self.writer);
             }
         }
+        self.writer.write_all();
         self.report_lost();
         self.writer.write_all();
     }
