@@ -21,7 +21,7 @@ use std::{
 
 use crate::{
     error::{Mask, Problem},
-    json5::{Member, Node, Position, Span, Value},
+    json5::{Member, Node, Position, Span, SyntaxError, Value},
 };
 use suggestion::did_you_mean;
 
@@ -69,6 +69,16 @@ impl<'a> Report<'a> {
     ) {
         let problem = Problem::nowhere(path, fault, rule).at(self.text, span, &self.mask);
         self.problems.borrow_mut().push(problem);
+    }
+
+    /// The text is not JSON5. What the error quotes is not shown if it is secret.
+    pub(crate) fn syntax(&self, error: SyntaxError) {
+        let SyntaxError { span, fault, rule } = error;
+        if self.mask.hides(span) {
+            self.problem("", span, "this secret is not a value", "want it in straight quotes");
+        } else {
+            self.problem("", span, fault, rule);
+        }
     }
 
     /// A problem without a place, with a variable of the environment for example.

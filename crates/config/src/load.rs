@@ -46,7 +46,7 @@ fn json5_config(
     let node = match json5::parse(text) {
         Ok(node) => node,
         Err(error) => {
-            report.problem("", error.span, error.fault, error.rule);
+            report.syntax(error);
             return None;
         }
     };

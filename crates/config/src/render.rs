@@ -11,7 +11,7 @@ mod tests;
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use gotemplate::{Map, Template, Value};
+use gotemplate::{Map, MissingKey, Options, Template, Value};
 
 /// A template that cannot be parsed or executed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,10 +37,9 @@ pub fn render(text: &str, environment: &BTreeMap<String, String>) -> Result<Stri
     let environment = Map::of_strings(environment.iter().map(|(name, value)| (&**name, &**value)));
     let environment = Rc::new(environment);
     let functions = functions::functions(&environment);
-    let template = Template::parse("config", text, &functions).map_err(|error| Error {
-        message: bare(&error.to_string()),
-        line: line(error.line()),
-        column: None,
+    let options = Options { missing_key: MissingKey::Zero, ..Options::default() };
+    let template = Template::parse_with("config", text, &functions, &options).map_err(|error| {
+        Error { message: bare(&error.to_string()), line: line(error.line()), column: None }
     })?;
     template.execute(&Value::Map(environment)).map_err(|error| Error {
         message: bare(&error.to_string()),

@@ -60,10 +60,11 @@ struct FileTls {
 fn consul_field(field: &Field<'_>, environment: &Environment<'_>) -> Consul {
     let mut file = File::default();
     match &field.node.value {
-        Value::String(_) => file.address = address(field),
+        Value::String(_) => file.address = address(field, environment),
         Value::Object(_) => {
             if let Some(mut object) = field.object() {
-                file.address = object.take("address").as_ref().and_then(address);
+                file.address =
+                    object.take("address").and_then(|field| address(&field, environment));
                 file.scheme = object.take("scheme").and_then(|scheme| {
                     if scheme.is_empty_string() {
                         return None;
@@ -82,8 +83,11 @@ fn consul_field(field: &Field<'_>, environment: &Environment<'_>) -> Consul {
     consul(file, environment)
 }
 
-fn address<'a>(field: &Field<'a>) -> Option<(Field<'a>, Address)> {
-    let text = field.text()?;
+fn address<'a>(field: &Field<'a>, environment: &Environment<'_>) -> Option<(Field<'a>, Address)> {
+    let text = field.string()?;
+    if text.is_empty() && environment.get("CONSUL_HTTP_ADDR").is_some() {
+        return None;
+    }
     match address::parse(&text) {
         Ok(address) => Some((field.clone(), address)),
         Err(fault) => {

@@ -140,7 +140,7 @@ impl<'a> Field<'a> {
         let fault = match parsed {
             Ok(duration) => return Some(duration),
             Err(DurationError::Form) => "is not a duration",
-            Err(DurationError::Negative) => "is less than nothing",
+            Err(DurationError::Negative) => "is negative",
             Err(DurationError::TooLong) => "is longer than 292 years",
         };
         self.refuse(fault, DURATION);

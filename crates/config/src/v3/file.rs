@@ -13,6 +13,7 @@ use crate::{
         telemetry::{endpoint, metric},
     },
     job::{Health, InitialStatus, Restarts, Service, Streams},
+    json5::Value,
     telemetry::Telemetry,
 };
 
@@ -177,31 +178,29 @@ fn job<'a>(
     if let Some(field) = name_field.as_ref().filter(|_| !name.is_empty()) {
         if names.contains(&name) {
             field.refuse("is the name of another job", "want every name once");
+        } else {
+            names.push(name.clone());
         }
-        names.push(name.clone());
     }
     let port = object.take("port");
-    let health = object.take("health");
-    if name_field.is_none() && (exec.is_none() || port.is_some()) {
-        object.problem(
-            "\"name\" is missing",
-            "want one, for there is no \"exec\" or there is a \"port\"",
-        );
+    let health_field = object.take("health");
+    let health_and_ttl = health_field.as_ref().map(|field| health(field, port.is_some()));
+    let (health, ttl) = health_and_ttl.unzip();
+    if name_field.is_none() && exec.is_none() {
+        object
+            .problem("\"name\" is missing", "want one, for there is no \"exec\" to be named after");
     }
-    let ttl = health.as_ref().and_then(|field| self::health(field, port.is_some()));
-    let (health, ttl) = ttl.unzip();
     let service = port.map(|port| {
-        if health.is_none() && !object.has("health") {
+        if health_field.is_none() {
             object.problem("\"health\" is missing", "want it, for there is a \"port\"");
         }
-        if let Some(field) = name_field.filter(|_| !name.is_empty()) {
-            if !is_service_name(&name) {
-                field.refuse("is not the name of a service", name::RULE);
-            } else if services.contains(&name) {
-                field.refuse("is the name of the telemetry's service", "want another name");
-            }
+        let named_after = name_field.as_ref().or(exec_field.as_ref());
+        let program = exec.as_ref().map_or("", |command| &command.program);
+        let name = if name_field.is_some() { &name } else { program };
+        if let Some(field) = named_after.filter(|_| !name.is_empty()) {
+            check_service_name(field, name, services);
         }
-        let mut service = service(&name, host, Generation::V3);
+        let mut service = service(name, host, Generation::V3);
         service.port = port.port(1).unwrap_or(1);
         service.ttl = ttl.flatten().unwrap_or(SECOND);
         service
@@ -245,6 +244,21 @@ fn job<'a>(
     }
 }
 
+/// The name of an advertised job, which may come from its command, is one of a service, and not
+/// among `services`, to which it is added.
+fn check_service_name(field: &Field<'_>, name: &str, services: &mut Vec<String>) {
+    if !is_service_name(name) {
+        let fault = match field.node.value {
+            Value::String(_) => "is not the name of a service".to_owned(),
+            _ => format!("begins with {name:?}, which is not the name of a service"),
+        };
+        field.refuse(&fault, name::RULE);
+    } else if services.contains(&name.to_owned()) {
+        field.refuse("is the name of another service here", "want another name");
+    }
+    services.push(name.into());
+}
+
 impl RawJob<'_> {
     fn stand_in() -> Self {
         Self {
@@ -262,8 +276,11 @@ impl RawJob<'_> {
 }
 
 /// `health`, and its `ttl`.
-fn health(field: &Field<'_>, is_advertised: bool) -> Option<(Health, Option<Duration>)> {
-    let mut object = field.object()?;
+fn health(field: &Field<'_>, is_advertised: bool) -> (Health, Option<Duration>) {
+    let Some(mut object) = field.object() else {
+        let streams = Streams::Raw;
+        return (Health { command: None, interval: SECOND, timeout: None, streams }, None);
+    };
     let want = "want a number of seconds from 1 on";
     let interval = object.require("interval", want);
     let interval = interval.and_then(|field| field.duration(SECOND));
@@ -283,7 +300,7 @@ fn health(field: &Field<'_>, is_advertised: bool) -> Option<(Health, Option<Dura
         streams: streams(&mut object),
     };
     object.finish();
-    Some((health, ttl))
+    (health, ttl)
 }
 
 /// `logging: {raw}` of a job or a check.

@@ -19,7 +19,7 @@ pub(super) fn translate(file: &File<'_>, report: &Report<'_>) -> Vec<Job> {
         watches: file.watches.iter().map(|watch| watch.name.as_str()).collect(),
     };
     let jobs: Vec<Job> = file.jobs.iter().map(|job| translated(job, file, &names)).collect();
-    report_cycles(&jobs, report);
+    report_cycles(&jobs, file, report);
     for job in &jobs {
         if job.exec.is_none() && job.health.is_none() && job.service.is_none() {
             report.warn(format!(
@@ -84,7 +84,7 @@ fn must_run_before(job: &Job) -> Option<usize> {
 
 /// Jobs that wait for each other in a circle never start. Every job waits for one other at most,
 /// so that following the sources finds every circle.
-fn report_cycles(jobs: &[Job], report: &Report<'_>) {
+fn report_cycles(jobs: &[Job], file: &File<'_>, report: &Report<'_>) {
     // Jobs that are known to be in a circle, or to lead to something already followed.
     let mut followed = vec![false; jobs.len()];
     for start in 0..jobs.len() {
@@ -95,11 +95,13 @@ fn report_cycles(jobs: &[Job], report: &Report<'_>) {
                 let circle = way.iter().skip(first).chain([&current]);
                 let name = |step: &usize| jobs.get(*step).map_or("", |job| &job.name);
                 let names: Vec<&str> = circle.map(name).collect();
-                report.problem_nowhere(
-                    "jobs",
-                    format!("these wait for each other and never start: {}", names.join(" -> ")),
-                    "want one of them to wait for something else",
-                );
+                let fault =
+                    format!("jobs that wait for each other never start: {}", names.join(" -> "));
+                // Every job in a circle has a `when`.
+                if let Some(when) = file.jobs.get(current).and_then(|job| job.when.field.as_ref()) {
+                    let rule = "want one of them to wait for something else";
+                    report.problem(&when.path, when.node.span, fault, rule);
+                }
                 break;
             }
             if followed.get(current).copied().unwrap_or(true) {

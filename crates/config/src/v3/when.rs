@@ -34,6 +34,8 @@ const WATCH_EVENTS: [(&str, WatchEvent); 3] = [
 /// A `when` whose names are not resolved.
 #[derive(Default)]
 pub(super) struct RawWhen<'a> {
+    /// The whole of it, for errors.
+    pub(super) field: Option<Field<'a>>,
     source: Option<(Field<'a>, String)>,
     event: Option<(Field<'a>, String, Frequency)>,
     pub(super) interval: Option<(Field<'a>, Duration)>,
@@ -52,7 +54,8 @@ impl RawWhen<'_> {
 /// The key `when` of a job.
 pub(super) fn read<'a>(job: &mut Object<'a>) -> RawWhen<'a> {
     let mut when = RawWhen::default();
-    let Some(mut object) = job.take("when").and_then(|field| field.object()) else {
+    when.field = job.take("when");
+    let Some(mut object) = when.field.as_ref().and_then(Field::object) else {
         return when;
     };
     let mut given = |key: &'static str| object.take(key).filter(|field| !field.is_empty_string());
@@ -76,7 +79,7 @@ pub(super) fn read<'a>(job: &mut Object<'a>) -> RawWhen<'a> {
         when.wrong = true;
     }
     let text = |field: Field<'a>| field.string().map(|text| (field, text));
-    let asked = source.is_some() || once.is_some() || each.is_some();
+    let asked = (source.is_some(), once.is_some() || each.is_some());
     when.source = source.and_then(text);
     let event = once.map(|field| (field, Frequency::Once));
     let event = event.or(each.map(|field| (field, Frequency::Each)));
@@ -84,16 +87,9 @@ pub(super) fn read<'a>(job: &mut Object<'a>) -> RawWhen<'a> {
         let name = field.string()?;
         Some((field, name, frequency))
     });
-    when.wrong |= asked && when.source.is_none() && when.event.is_none();
+    // What was asked for and is no string has been reported.
+    when.wrong |= asked != (when.source.is_some(), when.event.is_some());
     when.timeout = timeout.and_then(|field| field.timeout());
-    if let (Some((source, name)), None) = (&when.source, &when.event)
-        && signal(name).is_none()
-        && !when.wrong
-    {
-        let rule = "want \"once\" or \"each\" with the name of an event beside it";
-        source.refuse("is a source without an event", rule);
-        when.wrong = true;
-    }
     object.finish();
     when
 }
@@ -126,7 +122,15 @@ impl RawWhen<'_> {
             (None, Some((field, event, frequency))) => {
                 (self.trigger(field, event, names), *frequency)
             }
-            (None, None) => (Some(startup), Frequency::Once),
+            (None, None) => {
+                if let Some((field, source)) = &self.source
+                    && names.find(field, source).is_some()
+                {
+                    let rule = "want \"once\" or \"each\" with the name of an event beside it";
+                    field.refuse("is a source without an event", rule);
+                }
+                (Some(startup), Frequency::Once)
+            }
         };
         match trigger {
             Some(trigger) => When::On { trigger, frequency, timeout: self.timeout },
@@ -138,31 +142,53 @@ impl RawWhen<'_> {
         let Some((source_field, source)) = &self.source else {
             return global(field, event, &names.jobs);
         };
-        if source == "global" && !names.jobs.contains(&"global") {
-            return global(field, event, &[]);
+        match names.find(source_field, source)? {
+            Source::Global => global(field, event, &[]),
+            Source::Watch(watch) => {
+                let event = choose(field, event, "a watch", &WATCH_EVENTS)?;
+                Some(Trigger::Watch(watch, event))
+            }
+            Source::Job(job) => {
+                let event = choose(field, event, "a job", &JOB_EVENTS)?;
+                Some(Trigger::Job(job, event))
+            }
+        }
+    }
+}
+
+/// What a source's name means.
+enum Source {
+    Global,
+    Job(JobId),
+    Watch(WatchId),
+}
+
+impl Names<'_> {
+    /// The source of that name. If there is none, that is reported.
+    fn find(&self, field: &Field<'_>, source: &str) -> Option<Source> {
+        if let Some(job) = self.jobs.iter().position(|job| *job == source) {
+            return Some(Source::Job(JobId(job)));
+        }
+        if source == "global" {
+            return Some(Source::Global);
         }
         if let Some(name) = source.strip_prefix("watch.") {
-            let watch = names.watches.iter().position(|watch| *watch == name);
+            let watch = self.watches.iter().position(|watch| *watch == name);
             if watch.is_none() {
-                let known: Vec<String> =
-                    names.watches.iter().map(|name| format!("watch.{name}")).collect();
-                source_field.refuse("names no watch", known_names(source, "watches", &known));
+                let watches = self.watches.iter().map(|name| format!("watch.{name}"));
+                let known: Vec<String> = watches.collect();
+                field.refuse("names no watch", known_names(source, "watches", &known));
             }
-            let event = choose(field, event, "a watch", &WATCH_EVENTS);
-            return Some(Trigger::Watch(WatchId(watch?), event?));
+            return watch.map(|watch| Source::Watch(WatchId(watch)));
         }
-        let job = names.jobs.iter().position(|job| job == source);
-        if job.is_none() {
-            if names.watches.contains(&source.as_str()) {
-                source_field.refuse("names no job", format!("did you mean \"watch.{source}\"?"));
-                return None;
-            }
-            let mut known: Vec<String> = names.jobs.iter().map(|&name| name.to_owned()).collect();
-            known.retain(|name| !name.is_empty());
-            source_field.refuse("names no job", known_names(source, "jobs", &known));
+        if self.watches.contains(&source) {
+            field.refuse("names no job", format!("did you mean \"watch.{source}\"?"));
+            return None;
         }
-        let event = choose(field, event, "a job", &JOB_EVENTS);
-        Some(Trigger::Job(JobId(job?), event?))
+        let named = self.jobs.iter().filter(|name| !name.is_empty());
+        let known: Vec<String> = named.map(|&name| name.to_owned()).collect();
+        field.refuse("names no job", known_names(source, "jobs", &known));
+        None
     }
 }
 
