@@ -48,11 +48,13 @@ fn shop(port: &str) -> Outcome {
     for stream in listener.incoming() {
         let mut stream = stream?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        let mut line = String::new();
-        if BufReader::new(&stream).read_line(&mut line).is_err() {
-            continue;
-        }
-        let mut words = line.split_whitespace();
+        // The whole head is read: a connection that is closed with bytes unread is reset.
+        let head: Vec<String> = BufReader::new(&stream)
+            .lines()
+            .map_while(Result::ok)
+            .take_while(|line| !line.is_empty())
+            .collect();
+        let mut words = head.first().map(String::as_str).unwrap_or_default().split_whitespace();
         let status = match (words.next(), words.next()) {
             (Some("POST"), Some("/ill")) => {
                 well = false;

@@ -132,6 +132,11 @@ impl Discovery {
         });
     }
 
+    /// Ends all watches.
+    pub(super) fn unwatch(&mut self) {
+        self.watches.abort_all();
+    }
+
     /// The next thing that the catalog says. Cancel safe.
     pub(super) async fn next(&mut self) -> News {
         loop {

@@ -9,7 +9,10 @@ mod discovery;
 
 use std::{collections::VecDeque, io, sync::Arc, time::Instant};
 
-use config::{Config, Generation, Host, job::SignalEvent};
+use config::{
+    Config, Generation, Host,
+    job::{GlobalEvent, SignalEvent, Trigger},
+};
 use process::{Output, Processes};
 
 use crate::{
@@ -192,14 +195,20 @@ impl Engine {
                 Action::Failing(job) => self.discovery.failing(job),
                 Action::Deregister(job, number) => self.discovery.deregister(job, number),
                 Action::Watch(watch) => self.discovery.watch(watch),
-                Action::Published(event) => {
-                    log::debug!("event: {}", crate::event::describe(event, self.machine.config()));
-                }
+                Action::Published(event) => self.published(event),
                 Action::Retired => self.succeed(),
                 Action::Exit(code) => return Some(code),
             }
         }
         None
+    }
+
+    fn published(&mut self, event: Trigger) {
+        log::debug!("event: {}", crate::event::describe(event, self.machine.config()));
+        if event == Trigger::Global(GlobalEvent::Shutdown) {
+            // Nothing reacts to changes any more, and the catalog's agent may be about to stop.
+            self.discovery.unwatch();
+        }
     }
 
     /// The next configuration comes into force; the application goes on.

@@ -1,0 +1,175 @@
+//! A Docker network with containers of one image, gone with the value.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+    time::Duration,
+};
+
+use testkit::{Consul, http, wait_until};
+
+/// Longer than anything here takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A private network of containers, removed with the value.
+pub struct Stack {
+    name: String,
+    containers: Vec<String>,
+}
+
+impl Stack {
+    /// A network with a Consul server in it, which the others reach as `consul`.
+    pub fn with_consul(name: &str) -> Stack {
+        let name = format!("containerpilot-{name}-{}", std::process::id());
+        docker(&["network", "create", &name]);
+        let mut stack = Stack { name, containers: Vec::new() };
+        let server = "agent -server -client=0.0.0.0 -bootstrap -ui -data-dir=/data";
+        stack.run("consul", &[], &[&["/usr/local/bin/consul"], &words(server)[..]].concat());
+        wait_until("Consul has a leader", PATIENCE, || {
+            stack.consul("/v1/status/leader").is_some_and(|leader| leader.contains(':'))
+        });
+        stack
+    }
+
+    /// Starts a container, which the others reach by its name.
+    pub fn run(&mut self, name: &str, options: &[&str], command: &[&str]) {
+        let container = self.container(name);
+        let mut arguments = vec![
+            "run", "-d", "--name", &container, "--hostname", name, "--network", &self.name,
+            "--network-alias", name,
+        ];
+        arguments.extend(options);
+        arguments.push(image());
+        arguments.extend(command);
+        docker(&arguments);
+        self.containers.push(container);
+    }
+
+    fn container(&self, name: &str) -> String {
+        format!("{}-{name}", self.name)
+    }
+
+    /// `docker VERB CONTAINER`.
+    pub fn docker(&self, verb: &str, name: &str) -> String {
+        docker(&[verb, &self.container(name)])
+    }
+
+    /// What a shell in the container prints.
+    pub fn shell(&self, name: &str, script: &str) -> String {
+        docker(&["exec", &self.container(name), "sh", "-c", script])
+    }
+
+    /// Everything that the container has written.
+    pub fn logs(&self, name: &str) -> String {
+        let output = run(&["logs", &self.container(name)]);
+        format!("{}{}", output.0, output.1)
+    }
+
+    /// The container's exit code.
+    pub fn exit_code(&self, name: &str) -> String {
+        let container = self.container(name);
+        docker(&["inspect", "-f", "{{.State.ExitCode}}", &container]).trim().to_owned()
+    }
+
+    /// The address of a container that runs.
+    pub fn address(&self, name: &str) -> String {
+        let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+        docker(&["inspect", "-f", format, &self.container(name)]).trim().to_owned()
+    }
+
+    /// The body of a GET that was answered with 200.
+    pub fn get(&self, name: &str, port: u16, path: &str) -> Option<String> {
+        let response = http("GET", &format!("{}:{port}", self.address(name)), path, "").ok()?;
+        (response.status == 200).then(|| String::from_utf8_lossy(&response.body).into_owned())
+    }
+
+    fn consul(&self, path: &str) -> Option<String> {
+        self.get("consul", 8500, path)
+    }
+
+    /// The status of each check of a service's instances, all in one word if they agree.
+    pub fn health(&self, service: &str) -> Vec<String> {
+        let body = self.consul(&format!("/v1/health/checks/{service}")).unwrap_or_default();
+        let checks: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
+        let status = |check: &serde_json::Value| check["Status"].as_str().unwrap_or("?").to_owned();
+        checks.as_array().map(|checks| checks.iter().map(status).collect()).unwrap_or_default()
+    }
+
+    /// Waits until the service's instances have these statuses.
+    #[track_caller]
+    pub fn await_health(&self, service: &str, wanted: &[&str]) {
+        let what = format!("{service} is {wanted:?}");
+        let deadline = PATIENCE;
+        wait_until(&what, deadline, || {
+            let health = self.health(service);
+            let same = health == wanted;
+            if same { Ok(()) } else { Err(format!("{health:?}\n{}", self.all_logs())) }
+        });
+    }
+
+    fn all_logs(&self) -> String {
+        let logs = self.containers.iter().map(|name| {
+            let (out, err) = run(&["logs", "--tail", "15", name]);
+            format!("--- {name}\n{out}{err}")
+        });
+        logs.collect()
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        for container in &self.containers {
+            run(&["rm", "-f", "-v", container]);
+        }
+        run(&["network", "rm", &self.name]);
+    }
+}
+
+/// A file of these tests, as a read-only mount at a path of the container.
+pub fn mount(file: &str, path: &str) -> String {
+    format!("{}:{path}:ro", folder().join(file).display())
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds")
+}
+
+pub fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
+/// The image, built once a run.
+fn image() -> &'static str {
+    static IMAGE: OnceLock<String> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        let pilot = std::env::var("CONTAINERPILOT_STATIC").expect(
+            "CONTAINERPILOT_STATIC names the static program that goes into the image: \
+             `make test` builds it and sets the variable",
+        );
+        let image = "containerpilot-test-seeds".to_owned();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/build-seed-image");
+        let consul = Consul::binary();
+        #[allow(clippy::disallowed_methods, reason = "a test runs programs")]
+        let status = Command::new(script).arg(&image).arg(pilot).arg(consul).status();
+        assert!(status.is_ok_and(|status| status.success()), "the image could not be built");
+        image
+    })
+}
+
+fn docker(arguments: &[&str]) -> String {
+    let (out, err) = run(arguments);
+    assert!(!err.contains("Error") && !err.contains("Cannot connect"), "docker {arguments:?}: {err}");
+    out
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test runs programs")]
+fn run(arguments: &[&str]) -> (String, String) {
+    let output = Command::new("docker").args(arguments).output().expect(
+        "docker can be run: scripts/install-test-needs installs it and starts an engine",
+    );
+    (
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
