@@ -113,11 +113,7 @@ impl Registrar {
                 Err(_) => {
                     let outage = shared.catalog.reachability().outage();
                     let reason = shared.table().reason(&id).or(outage);
-                    let seconds = deadline.as_secs_f32();
-                    Deregistration::GaveUp(match reason {
-                        Some(reason) => format!("not acknowledged within {seconds}s: {reason}"),
-                        None => format!("not acknowledged within {seconds}s"),
-                    })
+                    Deregistration::GaveUp(table::late(reason.as_deref()))
                 }
             }
         }

@@ -112,6 +112,14 @@ pub(super) struct Plan {
     pub(super) wake: Option<Instant>,
 }
 
+/// A deregistration has run out of time.
+pub(super) fn late(reason: Option<&str>) -> String {
+    match reason {
+        Some(reason) => format!("not acknowledged in time: {reason}"),
+        None => "not acknowledged in time".to_owned(),
+    }
+}
+
 impl Table {
     pub(super) fn passing(&mut self, registration: &Arc<Registration>, now: Instant) {
         let row = self.row(registration, now);
@@ -191,13 +199,14 @@ impl Table {
         }
     }
 
-    /// Ends the deregistrations whose time is over.
-    pub(super) fn expire(&mut self, now: Instant) {
+    /// Ends the deregistrations whose time is over. `outage`: why the registry does not answer.
+    pub(super) fn expire(&mut self, now: Instant, outage: Option<&str>) {
         let over = |row: &Row| row.leave.as_ref().is_some_and(|leave| leave.until <= now);
         let ids: Vec<Arc<str>> =
             self.rows.iter().filter(|(_, row)| over(row)).map(|(id, _)| Arc::clone(id)).collect();
         for id in ids {
-            self.left(&id, Err("not acknowledged in time".to_owned()));
+            let reason = late(self.reason(&id).as_deref().or(outage));
+            self.left(&id, Err(reason));
         }
     }
 
@@ -292,7 +301,7 @@ impl Table {
                 row.reached = false;
                 Deregistration::Acknowledged
             }
-            Err(reason) => Deregistration::GaveUp(leave.reason.unwrap_or(reason)),
+            Err(reason) => Deregistration::GaveUp(reason),
         };
         if row.is_over() {
             self.rows.remove(id);

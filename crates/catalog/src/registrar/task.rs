@@ -37,7 +37,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 }
             }
             () = tokio::time::sleep_until(wake), if plan.wake.is_some() => {
-                shared.table().expire(Instant::now());
+                let outage = reachability.outage();
+                shared.table().expire(Instant::now(), outage.as_deref());
             }
         }
     }

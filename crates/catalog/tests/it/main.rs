@@ -1,0 +1,8 @@
+//! The registrar and watches against a real Consul, and against a server that misbehaves.
+
+mod faults;
+mod outage;
+mod registration;
+mod support;
+mod transport;
+mod watching;
