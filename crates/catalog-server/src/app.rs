@@ -27,6 +27,7 @@ pub(crate) struct App {
     /// Where this agent listens, `host:port`.
     pub(crate) address: String,
     blocked: Cell<usize>,
+    stopping: Cell<bool>,
 }
 
 /// More queries wait than the options allow.
@@ -44,7 +45,13 @@ impl App {
         } else {
             address.ip().to_string()
         };
-        let node = Node { id: random::uuid(), name: name.clone(), address: ip, ..Node::default() };
+        let node = Node {
+            id: random::uuid(),
+            name: name.clone(),
+            address: ip,
+            meta: BTreeMap::from([("consul-network-segment".into(), String::new())]),
+            ..Node::default()
+        };
         store.set_node(node);
         store.set_service(&name, plain_service("consul", address.port()));
         store.set_check(
@@ -68,6 +75,7 @@ impl App {
             address: address.to_string(),
             options,
             blocked: Cell::new(0),
+            stopping: Cell::new(false),
         })
     }
 
@@ -108,9 +116,18 @@ impl App {
         Ok(())
     }
 
+    /// Answers every query that waits, now and from now on: there is nothing to wait for.
+    pub(crate) fn stop_waiting(&self) {
+        self.stopping.set(true);
+        self.store.borrow().ring_all();
+    }
+
     fn must_wait(&self, topic: &Topic, index: u64) -> bool {
         let store = self.store.borrow();
-        index > 0 && index <= store.last_index() && store.index(topic) <= index
+        !self.stopping.get()
+            && index > 0
+            && index <= store.last_index()
+            && store.index(topic) <= index
     }
 
     /// How many queries wait, and for how many topics.

@@ -1,7 +1,10 @@
 //! What clients register: services and checks as sent, validated.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
+
+use serde_json::json;
 
 use crate::fields::{Fields, Malformed};
 use crate::http::Refusal;
@@ -83,7 +86,7 @@ impl ServiceDefinition {
                 (pair.0.unwrap_or(1), pair.1.unwrap_or(1))
             }
         };
-        let service = Service {
+        let mut service = Service {
             id: if id.is_empty() { name.clone() } else { id },
             name,
             tags: fields.texts("Tags")?,
@@ -96,6 +99,7 @@ impl ServiceDefinition {
             create: 0,
             modify: 0,
         };
+        tag_address(&mut service);
         let single = fields.object("Check")?.filter(|check| !check.is_empty());
         let several = fields.objects("Checks")?;
         fields.ignore(&["Kind", "Token", "Namespace", "Connect", "Proxy"]);
@@ -113,7 +117,10 @@ impl ServiceDefinition {
             .into_iter()
             .enumerate()
             .map(|(at, check)| {
-                let mut check = CheckDefinition::read(check)?;
+                let mut check = CheckDefinition::read(
+                    check,
+                    "Status for checks must 'passing', 'warning', 'critical'",
+                )?;
                 if check.id.is_empty() {
                     check.id = match alone {
                         true => format!("service:{}", service.id),
@@ -134,7 +141,7 @@ impl ServiceDefinition {
 impl CheckDefinition {
     /// From the body of `/v1/agent/check/register`.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Refusal> {
-        let mut check = Self::read(Fields::parse(body)?)?;
+        let mut check = Self::read(Fields::parse(body)?, "Bad check status")?;
         if check.name.is_empty() {
             return Err(Refusal::bad("Missing check name"));
         }
@@ -144,7 +151,7 @@ impl CheckDefinition {
         Ok(check)
     }
 
-    fn read(mut fields: Fields) -> Result<Self, Refusal> {
+    fn read(mut fields: Fields, bad_status: &str) -> Result<Self, Refusal> {
         let id = [fields.text("CheckID")?, fields.text("ID")?].concat();
         let name = fields.text("Name")?;
         let notes = fields.text("Notes")?;
@@ -157,9 +164,7 @@ impl CheckDefinition {
         fields.finish()?;
         let status = match status.as_str() {
             "" => Status::Critical,
-            text => Status::parse(text).ok_or_else(|| {
-                Refusal::bad("Status for checks must 'passing', 'warning', 'critical'")
-            })?,
+            text => Status::parse(text).ok_or_else(|| Refusal::bad(bad_status))?,
         };
         let threshold = |n: Option<i64>| n.and_then(|n| u32::try_from(n).ok()).unwrap_or(1).max(1);
         Ok(Self {
@@ -220,6 +225,20 @@ impl CheckDefinition {
         } else {
             Probe::Ttl(ttl)
         })
+    }
+}
+
+/// Consul adds an IP address of a service to its tagged addresses.
+fn tag_address(service: &mut Service) {
+    let kind = match service.address.parse::<IpAddr>() {
+        Ok(IpAddr::V4(_)) => "ipv4",
+        Ok(IpAddr::V6(_)) => "ipv6",
+        Err(_) => return,
+    };
+    let address = json!({ "Address": service.address, "Port": service.port });
+    for side in ["lan", "wan"] {
+        let tagged = service.tagged_addresses.entry(format!("{side}_{kind}"));
+        tagged.or_insert_with(|| address.clone());
     }
 }
 

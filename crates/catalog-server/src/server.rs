@@ -68,8 +68,8 @@ impl Server {
         self.address
     }
 
-    /// Answers until `stop` is ready; then it accepts no more, ends blocked queries by closing
-    /// their connections, and gives the other answers two seconds.
+    /// Answers until `stop` is ready; then it accepts no more, answers blocked queries at once,
+    /// and gives clients two seconds to take their answers.
     ///
     /// It must run on a tokio runtime of one thread with I/O and time.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Error> {
@@ -117,8 +117,9 @@ async fn serve(app: &Rc<App>, listener: TcpListener, stop: impl Future<Output = 
     }
     drop(listener);
     drop(stopping);
+    app.stop_waiting();
     let drain = async { while connections.join_next().await.is_some() {} };
-    // Whoever is left waits for changes that will not come.
+    // Whoever is left does not read, or does not send.
     let _ = timeout(DRAIN, drain).await;
     connections.shutdown().await;
 }

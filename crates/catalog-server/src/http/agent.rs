@@ -236,7 +236,10 @@ fn health(app: &App, request: &Request, path: &str) -> Result<Reply, Refusal> {
         None => (404, format!("ServiceName {name} Not Found")),
     };
     let reply = if request.parameter("format") == Some("text") {
-        Reply::raw(worst.unwrap_or("critical"), "text/plain")
+        match worst {
+            Some(status) => Reply::raw(status, "text/plain"),
+            None => Reply::json(reason.as_str()),
+        }
     } else if by == "name" {
         Reply::json(found.into_iter().map(|(_, value)| value).collect::<Vec<_>>())
     } else {
@@ -251,7 +254,11 @@ fn aggregate(node: &Node, service: &Service) -> (&'static str, Value) {
     let worst = deciding().map(|check| check.status).max().unwrap_or(Status::Passing);
     let maintained = deciding().any(|check| check.kind == "maintenance");
     let status = if maintained { "maintenance" } else { worst.as_str() };
-    let checks: Vec<_> = deciding().map(|check| view::agent_check(node, check)).collect();
+    let mut checks: Vec<_> = deciding().map(|check| view::agent_check(node, check)).collect();
+    for check in &mut checks {
+        // Here, and only here, Consul keeps the kind of a check to itself.
+        check["Type"] = "".into();
+    }
     let value = json!({ "AggregatedStatus": status, "Service": view::agent_service(service),
         "Checks": checks });
     (status, value)

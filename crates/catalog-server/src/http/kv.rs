@@ -40,7 +40,9 @@ async fn get(app: &Rc<App>, request: &Request, key: &str) -> Result<Reply, Refus
                     keys.push(keep);
                 }
             }
-            if keys.is_empty() { Reply::empty().status(404) } else { Reply::json(json!(keys)) }
+            // The root is always there.
+            let absent = keys.is_empty() && !key.is_empty();
+            if absent { Reply::empty().status(404) } else { Reply::json(json!(keys)) }
         };
         request.query(app, Topic::Prefix(own), show).await
     } else if request.has("recurse") {
@@ -95,11 +97,10 @@ fn delete(app: &Rc<App>, request: &Request, key: &str) -> Result<Reply, Refusal>
         }
         return Ok(Reply::json(true));
     }
-    // Deleting only what does not exist: nothing is left to do.
-    if let Some(expected) = cas
-        && (expected == 0 || !unchanged(&store, key, expected))
-    {
-        return Ok(Reply::json(expected != 0 && store.kv().get(key).is_none()));
+    // What is not there needs no deleting, whatever its index was expected to be.
+    let there = store.kv().get(key).is_some();
+    if there && cas.is_some_and(|index| !unchanged(&store, key, index)) {
+        return Ok(Reply::json(false));
     }
     let (kv, index) = store.kv_mut();
     kv.delete(index, key);

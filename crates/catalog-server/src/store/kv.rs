@@ -151,8 +151,11 @@ mod tests {
             kv.set(&mut index, name, Vec::new(), 0);
         }
         let mut last = kv.prefix_index("gone/");
-        for name in &names {
+        for (n, name) in names.iter().enumerate() {
             kv.delete(&mut index, name);
+            if n % 16 > 0 && n + 16 < names.len() {
+                continue;
+            }
             let now = kv.prefix_index("gone/");
             assert!(now > last, "{name}");
             last = now;

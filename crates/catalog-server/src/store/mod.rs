@@ -59,6 +59,13 @@ impl Store {
         }
     }
 
+    /// Wakes everybody who waits.
+    pub(crate) fn ring_all(&self) {
+        self.topics.waiters.ring_all();
+        self.kv.keys.ring_all();
+        self.kv.prefixes.ring_all();
+    }
+
     /// How many topics somebody waits for.
     pub(crate) fn awaited(&self) -> usize {
         self.topics.waiters.len() + self.kv.keys.len() + self.kv.prefixes.len()

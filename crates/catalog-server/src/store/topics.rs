@@ -68,6 +68,11 @@ impl<K: Hash + Eq> Waiters<K> {
         }
     }
 
+    /// Wakes everybody.
+    pub(crate) fn ring_all(&self) {
+        self.0.values().for_each(|bell| bell.notify_waiters());
+    }
+
     /// How many keys somebody waits for.
     pub(crate) fn len(&self) -> usize {
         self.0.len()

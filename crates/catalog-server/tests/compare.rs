@@ -1,0 +1,341 @@
+//! The same requests to this catalog and to a real Consul get the same answers: status, body and
+//! the headers that clients read. Needs Consul: scripts/install-consul.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests report by panicking"
+)]
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use catalog_server::{Background, Log, Options};
+use serde_json::Value;
+use testkit::{Consul, Response, http};
+
+/// A real agent tells its servers within a second or so.
+const SETTLED: Duration = Duration::from_secs(10);
+
+/// Compares two catalogs and fails at its end with every difference that it saw.
+struct Pair {
+    ours: Background,
+    theirs: Consul,
+    differences: RefCell<Vec<String>>,
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        let differences = self.differences.take();
+        if !std::thread::panicking() {
+            assert!(
+                differences.is_empty(),
+                "{} differ:{}",
+                differences.len(),
+                differences.concat()
+            );
+        }
+    }
+}
+
+impl Pair {
+    fn start() -> Self {
+        let theirs = Consul::start();
+        let ours = Background::start(Options {
+            http: ([127, 0, 0, 1], 0).into(),
+            node: theirs.node(),
+            log: Log::Silent,
+            ..Options::default()
+        });
+        Self { ours: ours.unwrap(), theirs, differences: RefCell::default() }
+    }
+
+    /// Sends a request that changes something to both, once, and compares the answers.
+    #[track_caller]
+    fn same(&self, method: &str, path: &str, body: &str) {
+        let (ours, theirs) = self.ask(method, path, body);
+        self.note(method, path, body, &ours, &theirs);
+    }
+
+    /// Compares the answers to a query, as soon as they agree.
+    #[track_caller]
+    fn get(&self, path: &str) {
+        let start = Instant::now();
+        let (mut ours, mut theirs) = self.ask("GET", path, "");
+        while ours != theirs && start.elapsed() < SETTLED {
+            std::thread::sleep(Duration::from_millis(20));
+            (ours, theirs) = self.ask("GET", path, "");
+        }
+        self.note("GET", path, "", &ours, &theirs);
+    }
+
+    fn note(&self, method: &str, path: &str, body: &str, ours: &str, theirs: &str) {
+        if ours != theirs {
+            let short = |text: &str, from| text.chars().skip(from).take(200).collect::<String>();
+            let at = ours.chars().zip(theirs.chars()).take_while(|(a, b)| a == b).count();
+            let from = at.saturating_sub(60);
+            let (body, ours, theirs) = (short(body, 0), short(ours, from), short(theirs, from));
+            let text = format!("\n{method} {path} {body}\n  ours   {ours}\n  Consul {theirs}");
+            self.differences.borrow_mut().push(text);
+        }
+    }
+
+    #[track_caller]
+    fn ask(&self, method: &str, path: &str, body: &str) -> (String, String) {
+        let ours = http(method, &self.ours.address().to_string(), path, body);
+        let ours = ours.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        (plain(&ours), plain(&self.theirs.request(method, path, body)))
+    }
+}
+
+/// What clients see, without what differs between any two catalogs.
+fn plain(response: &Response) -> String {
+    let headers = ["x-consul-knownleader", "x-consul-lastcontact", "x-consul-reason", "location"]
+        .map(|name| response.header(name).unwrap_or_default().to_owned());
+    let index = match response.header("x-consul-index").map(str::parse::<u64>) {
+        Some(Ok(1..)) => "an index",
+        Some(_) => "a bad index",
+        None => "no index",
+    };
+    let body = match serde_json::from_str(&response.body) {
+        Ok(mut value) => {
+            neutral(&mut value);
+            value.to_string()
+        }
+        // A redirection's text is for people.
+        Err(_) if response.status == 301 => String::new(),
+        Err(_) => response.body.clone(),
+    };
+    format!("{} {headers:?} {index} {body}", response.status)
+}
+
+fn neutral(value: &mut Value) {
+    match value {
+        Value::Array(items) => {
+            items.iter_mut().for_each(neutral);
+            // Consul's order comes from hash tables.
+            items.sort_by_key(Value::to_string);
+        }
+        Value::Object(map) => {
+            // Consul itself is a service of its catalog: what it says of itself is its own.
+            if map.get("consul").is_some_and(Value::is_object) {
+                map.remove("consul");
+            }
+            for (name, value) in map.iter_mut() {
+                match name.as_str() {
+                    "CreateIndex" | "ModifyIndex" | "ContentHash" => *value = 0.into(),
+                    "ID" if value.as_str().is_some_and(is_uuid) => *value = "uuid".into(),
+                    // An agent shows a check's definition as its zero in one place only.
+                    "Definition" => *value = Value::Null,
+                    // A service's tags come from a set; without tags there may be a null.
+                    "Meta" | "ServiceTags" if value.is_null() || empty(value) => {
+                        *value = Value::Null
+                    }
+                    _ => neutral(value),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn empty(value: &Value) -> bool {
+    value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(|o| o.is_empty())
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && text.matches('-').count() == 4
+}
+
+#[test]
+fn services_and_their_checks() {
+    let pair = Pair::start();
+    let register = "/v1/agent/service/register";
+    pair.same("PUT", register, r#"{"ID":"web-1","Name":"web","Port":80,"Address":"10.0.0.1","Tags":["a","B"],"Meta":{"x":"y"},"Check":{"TTL":"60s","Notes":"n"}}"#);
+    pair.same("PUT", register, r#"{"name":"db","enable_tag_override":true,"checks":[{"ttl":"60s","status":"passing"},{"CheckID":"c2","Name":"second","TTL":"1m"}]}"#);
+    pair.same("PUT", register, r#"{"Name":"plain","Weights":{"Passing":3,"Warning":2},"TaggedAddresses":{"lan":{"Address":"1.2.3.4","Port":5}}}"#);
+    let queries = [
+        "/v1/agent/services",
+        "/v1/agent/service/web-1",
+        "/v1/agent/service/nope",
+        "/v1/agent/checks",
+        "/v1/catalog/datacenters",
+        "/v1/catalog/services",
+        "/v1/catalog/services?node-meta=a:b",
+        "/v1/catalog/service/web",
+        "/v1/catalog/service/web?tag=a",
+        "/v1/catalog/service/web?tag=b",
+        "/v1/catalog/service/web?tag=a&tag=zz",
+        "/v1/catalog/service/plain",
+        "/v1/catalog/service/nope",
+        "/v1/catalog/service/",
+        "/v1/catalog/nodes",
+        "/v1/catalog/node/nope",
+        "/v1/catalog/connect/web",
+        "/v1/health/service/web",
+        "/v1/health/service/web?passing",
+        "/v1/health/service/web?passing=false",
+        "/v1/health/service/web?passing=zz",
+        "/v1/health/service/db?passing=1",
+        "/v1/health/service/plain?passing&near=_agent",
+        "/v1/health/service/plain?tag=a",
+        "/v1/health/service/",
+        "/v1/health/checks/db",
+        "/v1/health/checks/nope",
+        "/v1/health/node/nope",
+        "/v1/health/state/critical",
+        "/v1/health/state/any",
+        "/v1/health/state/foo",
+        "/v1/agent/health/service/name/nope",
+        "/v1/agent/health/service/id/nope",
+        "/v1/agent/health/service/id/nope?format=text",
+        "/v1/agent/health/service/id/plain",
+        "/v1/agent/health/service/id/web-1?format=text",
+        "/v1/catalog/services?index=x",
+        "/v1/catalog/services?wait=x",
+        "/v1/catalog/services?index=1&wait=10ms",
+        "/v1/nope",
+        "/v1/agent/nope",
+        "/nope",
+    ];
+    let node = pair.theirs.node();
+    let own = [format!("/v1/catalog/node/{node}"), format!("/v1/health/node/{node}")];
+    let all = || queries.iter().copied().chain(own.iter().map(String::as_str));
+    all().for_each(|query| pair.get(query));
+
+    for (path, body) in [
+        ("/v1/agent/check/pass/service:web-1", ""),
+        ("/v1/agent/check/pass/c2?note=fine", ""),
+        ("/v1/agent/check/pass/nope", ""),
+        ("/v1/agent/check/fail/service:db:1?note=bad", ""),
+        ("/v1/agent/check/warn/service:web-1", ""),
+        ("/v1/agent/check/update/service:web-1", r#"{"Status":"passing","Output":"o"}"#),
+        ("/v1/agent/check/update/service:web-1", r#"{"Status":"silly"}"#),
+        ("/v1/agent/check/update/nope", r#"{"Status":"passing"}"#),
+        ("/v1/agent/check/register", r#"{"Name":"mem","TTL":"60s","Status":"passing"}"#),
+        ("/v1/agent/check/register", r#"{"ID":"m3","Name":"M","ServiceID":"plain","TTL":"500s"}"#),
+    ] {
+        pair.same("PUT", path, body);
+    }
+    // Registering again keeps the state of its checks.
+    pair.same("PUT", register, r#"{"ID":"web-1","Name":"web","Port":81,"Check":{"TTL":"60s"}}"#);
+    all().for_each(|query| pair.get(query));
+
+    for path in [
+        "/v1/agent/service/maintenance/db?enable=true&reason=why",
+        "/v1/agent/maintenance?enable=true",
+        "/v1/agent/check/deregister/mem",
+        "/v1/agent/check/deregister/nope",
+        "/v1/agent/service/deregister/web-1",
+        "/v1/agent/service/deregister/nope",
+    ] {
+        pair.same("PUT", path, "");
+    }
+    pair.get("/v1/agent/health/service/id/db?format=text");
+    all().for_each(|query| pair.get(query));
+    pair.same("PUT", "/v1/agent/maintenance?enable=false", "");
+    pair.same("PUT", "/v1/agent/service/maintenance/db?enable=false", "");
+    all().for_each(|query| pair.get(query));
+}
+
+#[test]
+fn what_is_refused() {
+    let pair = Pair::start();
+    let register = "/v1/agent/service/register";
+    for body in [
+        "",
+        "{",
+        "{}",
+        r#"{"Name":"x","Port":"80"}"#,
+        r#"{"Name":"x","Foo":1}"#,
+        r#"{"Name":"x","Check":{"TTL":"zz"}}"#,
+        r#"{"Name":"x","Check":{"HTTP":"http://x"}}"#,
+        r#"{"Name":"x","Check":{"TTL":"10s","HTTP":"http://x","Interval":"1s"}}"#,
+        r#"{"Name":"x","Check":{"TTL":"10s","Status":"silly"}}"#,
+        r#"{"Name":"x","Check":{"Args":["true"],"Interval":"1s"}}"#,
+        r#"{"Name":"x","Check":{}}"#,
+        r#"{"Name":"x","Check":{"Notes":"n"}}"#,
+    ] {
+        pair.same("PUT", register, body);
+    }
+    for body in [
+        "",
+        r#"{"Name":"m"}"#,
+        r#"{"TTL":"5s"}"#,
+        r#"{"Name":"m","ServiceID":"nope","TTL":"5s"}"#,
+        r#"{"Name":"m","TTL":"5s","Status":"silly"}"#,
+    ] {
+        pair.same("PUT", "/v1/agent/check/register", body);
+    }
+    for (method, path) in [
+        ("PUT", "/v1/agent/service/deregister/"),
+        ("PUT", "/v1/agent/service/maintenance/nope?enable=true"),
+        ("PUT", "/v1/agent/service/maintenance/"),
+        ("PUT", "/v1/agent/service/maintenance/x"),
+        ("PUT", "/v1/agent/service/maintenance/x?enable=maybe"),
+        ("PUT", "/v1/agent/maintenance"),
+        ("PUT", "/v1/agent/check/update/x"),
+        ("GET", register),
+        ("DELETE", "/v1/agent/services"),
+        ("POST", "/v1/kv/a"),
+        ("OPTIONS", "/v1/agent/services"),
+        ("GET", "/v1/kv//a"),
+        ("GET", "/v1/health/state/"),
+        ("GET", "/v1/health/node/"),
+        ("GET", "/v1/catalog/node/"),
+    ] {
+        pair.same(method, path, "");
+    }
+}
+
+#[test]
+fn keys() {
+    let pair = Pair::start();
+    pair.get("/v1/kv/a");
+    for (method, path, body) in [
+        ("PUT", "/v1/kv/a", "hello"),
+        ("PUT", "/v1/kv/a", "hello"),
+        ("PUT", "/v1/kv/a/b/c", "x"),
+        ("PUT", "/v1/kv/a/d?flags=42", "y"),
+        ("PUT", "/v1/kv/empty", ""),
+        ("PUT", "/v1/kv/sp%20ace%2Fx", "s"),
+        ("PUT", "/v1/kv/", "z"),
+        ("PUT", "/v1/kv/a?cas=0", "z"),
+        ("PUT", "/v1/kv/new?cas=0", "z"),
+        ("PUT", "/v1/kv/new?cas=5", "z"),
+        ("PUT", "/v1/kv/new?cas=x", "z"),
+        ("PUT", "/v1/kv/new?flags=x", "z"),
+        ("DELETE", "/v1/kv/new?cas=5", ""),
+        ("DELETE", "/v1/kv/new?cas=0", ""),
+        ("DELETE", "/v1/kv/nope?cas=0", ""),
+        ("DELETE", "/v1/kv/nope?cas=5", ""),
+        ("DELETE", "/v1/kv/nope", ""),
+        ("DELETE", "/v1/kv/", ""),
+    ] {
+        pair.same(method, path, body);
+    }
+    let queries = [
+        "/v1/kv/a",
+        "/v1/kv/a?raw",
+        "/v1/kv/a?recurse",
+        "/v1/kv/?recurse",
+        "/v1/kv/a?keys",
+        "/v1/kv/a/?keys&separator=/",
+        "/v1/kv/?keys&separator=/",
+        "/v1/kv/zz?keys",
+        "/v1/kv/zz?recurse",
+        "/v1/kv/",
+        "/v1/kv/empty",
+        "/v1/kv/empty?raw",
+        "/v1/kv/sp%20ace/x",
+        "/v1/kv/new",
+    ];
+    queries.iter().for_each(|query| pair.get(query));
+    pair.same("DELETE", "/v1/kv/new", "");
+    pair.same("DELETE", "/v1/kv/a/?recurse", "");
+    queries.iter().for_each(|query| pair.get(query));
+    pair.same("DELETE", "/v1/kv/?recurse", "");
+    queries.iter().for_each(|query| pair.get(query));
+    pair.same("PUT", "/v1/kv/big", &"x".repeat(512 * 1024));
+}

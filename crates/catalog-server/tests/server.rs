@@ -1,0 +1,298 @@
+//! The catalog over HTTP: waiting, expiry, limits and stopping.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests report by panicking"
+)]
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use catalog_server::{Background, Log, Options};
+use serde_json::json;
+use testkit::{HttpStub, Response, http, http_within, wait_until};
+
+const SOON: Duration = Duration::from_secs(10);
+
+struct Catalog(Background);
+
+impl Catalog {
+    fn start(change: impl FnOnce(&mut Options)) -> Self {
+        let mut options =
+            Options { http: ([127, 0, 0, 1], 0).into(), log: Log::Silent, ..Options::default() };
+        change(&mut options);
+        Self(Background::start(options).unwrap())
+    }
+
+    fn address(&self) -> String {
+        self.0.address().to_string()
+    }
+
+    #[track_caller]
+    fn get(&self, path: &str) -> Response {
+        http("GET", &self.address(), path, "").unwrap()
+    }
+
+    #[track_caller]
+    fn put(&self, path: &str, body: &str) {
+        let response = http("PUT", &self.address(), path, body).unwrap();
+        assert_eq!(response.status, 200, "PUT {path} {body}: {}", response.body);
+    }
+
+    #[track_caller]
+    fn register(&self, body: serde_json::Value) {
+        self.put("/v1/agent/service/register", &body.to_string());
+    }
+
+    /// A blocking query on a thread of its own; the answer arrives with how long it took.
+    fn blocked(&self, path: &str) -> mpsc::Receiver<(Response, Duration)> {
+        let (sender, receiver) = mpsc::channel();
+        let (address, path) = (self.address(), path.to_owned());
+        let before = self.waiting();
+        thread::spawn(move || {
+            let start = Instant::now();
+            let response = http_within(Duration::from_secs(60), "GET", &address, &path, "");
+            let _ = sender.send((response.expect("an answer"), start.elapsed()));
+        });
+        wait_until("the query waits", SOON, || self.waiting() == before + 1);
+        receiver
+    }
+
+    fn waiting(&self) -> u64 {
+        self.get("/v1/agent/self").json()["DebugConfig"]["Blocked"]["queries"].as_u64().unwrap()
+    }
+
+    fn state(&self, check: &str) -> String {
+        let checks = self.get("/v1/agent/checks").json();
+        checks[check]["Status"].as_str().unwrap_or("gone").to_owned()
+    }
+
+    #[track_caller]
+    fn until(&self, check: &str, state: &str) {
+        wait_until(&format!("{check} is {state}"), SOON, || {
+            let now = self.state(check);
+            if now == state { Ok(()) } else { Err(now) }
+        });
+    }
+}
+
+fn index(response: &Response) -> u64 {
+    response.header("x-consul-index").expect("an index").parse().unwrap()
+}
+
+#[test]
+fn a_query_returns_when_what_it_asked_for_changed_and_only_then() {
+    let catalog = Catalog::start(|_| {});
+    catalog.register(json!({"Name": "web", "Check": {"TTL": "60s"}}));
+    let path = "/v1/health/service/web?passing";
+    let first = catalog.get(path);
+    let waiting = catalog.blocked(&format!("{path}&wait=30s&index={}", index(&first)));
+    let prefix = catalog.blocked("/v1/kv/app/?recurse&wait=30s&index=1");
+
+    catalog.register(json!({"Name": "other", "Check": {"TTL": "60s"}}));
+    catalog.put("/v1/agent/check/pass/service:other", "");
+    catalog.put("/v1/kv/elsewhere", "x");
+    // Its own check reports what is known already.
+    catalog.put("/v1/agent/check/fail/service:web", "");
+    assert_eq!(catalog.waiting(), 2, "other changes woke it");
+
+    catalog.put("/v1/agent/check/pass/service:web", "");
+    let (answer, _) = waiting.recv_timeout(SOON).expect("the change is told");
+    assert_eq!(answer.json()[0]["Service"]["ID"], "web");
+    assert!(index(&answer) > index(&first));
+    assert_eq!(catalog.waiting(), 1);
+    catalog.put("/v1/kv/app/deep/key", "x");
+    let (answer, _) = prefix.recv_timeout(SOON).expect("the key is told");
+    assert_eq!(answer.json()[0]["Key"], "app/deep/key");
+}
+
+#[test]
+fn a_query_returns_when_its_service_or_key_vanishes() {
+    let catalog = Catalog::start(|_| {});
+    catalog.register(json!({"Name": "web"}));
+    catalog.put("/v1/kv/k", "x");
+    let services = index(&catalog.get("/v1/catalog/service/web"));
+    let service = catalog.blocked(&format!("/v1/catalog/service/web?wait=30s&index={services}"));
+    let key =
+        catalog.blocked(&format!("/v1/kv/k?wait=30s&index={}", index(&catalog.get("/v1/kv/k"))));
+    catalog.put("/v1/agent/service/deregister/web", "");
+    assert_eq!(http("DELETE", &catalog.address(), "/v1/kv/k", "").unwrap().body, "true");
+    let (answer, _) = service.recv_timeout(SOON).expect("its end is told");
+    assert_eq!((answer.json(), index(&answer) > services), (json!([]), true));
+    assert_eq!(key.recv_timeout(SOON).expect("its end is told").0.status, 404);
+}
+
+#[test]
+fn a_query_without_a_change_returns_after_its_time() {
+    let catalog = Catalog::start(|_| {});
+    let path = "/v1/catalog/services?wait=200ms&index";
+    let now = index(&catalog.get("/v1/catalog/services"));
+    let (answer, took) = catalog.blocked(&format!("{path}={now}")).recv_timeout(SOON).unwrap();
+    assert_eq!(index(&answer), now);
+    assert!(took >= Duration::from_millis(200), "{took:?}");
+    // Of another catalog's life.
+    let start = Instant::now();
+    let answer = catalog.get("/v1/catalog/services?wait=30s&index=999999");
+    assert!(start.elapsed() < SOON && index(&answer) == now);
+}
+
+#[test]
+fn clients_that_go_away_leave_nothing_behind() {
+    let catalog = Catalog::start(|_| {});
+    let path = "/v1/kv/none?wait=60s&index=1";
+    let gone = http_within(Duration::from_millis(100), "GET", &catalog.address(), path, "");
+    assert!(gone.is_err());
+    wait_until("nobody waits", SOON, || {
+        let blocked = catalog.get("/v1/agent/self").json()["DebugConfig"]["Blocked"].clone();
+        let nobody = blocked == json!({"queries": 0, "topics": 0});
+        if nobody { Ok(()) } else { Err(blocked.to_string()) }
+    });
+}
+
+#[test]
+fn a_ttl_that_is_not_renewed_turns_critical() {
+    let catalog = Catalog::start(|_| {});
+    let check = json!({"TTL": "300ms", "Status": "passing"});
+    catalog.register(json!({"Name": "web", "Check": check}));
+    catalog.put("/v1/agent/check/update/service:web", r#"{"Status":"passing","Output":"o"}"#);
+    assert_eq!(catalog.get("/v1/health/service/web?passing").json()[0]["Service"]["ID"], "web");
+    catalog.until("service:web", "critical");
+    let output = catalog.get("/v1/agent/checks").json()["service:web"]["Output"].clone();
+    assert_eq!(output, "TTL expired (last output before timeout follows): o");
+    assert_eq!(catalog.get("/v1/health/service/web?passing").json(), json!([]));
+    catalog.put("/v1/agent/check/pass/service:web", "");
+    assert_eq!(catalog.state("service:web"), "passing");
+}
+
+#[test]
+fn a_service_passes_only_if_all_checks_do() {
+    let catalog = Catalog::start(|_| {});
+    let checks = json!([{"TTL": "60s", "Status": "passing"}, {"TTL": "60s", "Status": "warning"}]);
+    catalog.register(json!({"Name": "web", "Checks": checks}));
+    let passing = || catalog.get("/v1/health/service/web?passing").json().as_array().unwrap().len();
+    assert_eq!(passing(), 0);
+    catalog.put("/v1/agent/check/pass/service:web:2", "");
+    assert_eq!(passing(), 1);
+    catalog.put("/v1/agent/check/register", r#"{"Name":"disk","TTL":"60s"}"#);
+    assert_eq!(passing(), 0, "the node's check decides as well");
+    catalog.put("/v1/agent/check/pass/disk", "");
+    catalog.put("/v1/agent/service/maintenance/web?enable=true", "");
+    assert_eq!(passing(), 0);
+    catalog.put("/v1/agent/service/maintenance/web?enable=false", "");
+    assert_eq!(passing(), 1);
+}
+
+#[test]
+fn a_service_that_stays_critical_is_removed() {
+    let catalog = Catalog::start(|options| options.min_deregister = Duration::from_millis(200));
+    let check = |ttl| json!({"TTL": ttl, "DeregisterCriticalServiceAfter": "1ms"});
+    catalog.register(json!({"Name": "gone", "Check": check("50ms")}));
+    catalog.register(json!({"Name": "waits", "Check": check("60s")}));
+    catalog.until("service:gone", "gone");
+    assert_eq!(catalog.get("/v1/catalog/service/gone").json(), json!([]));
+    assert_eq!(catalog.state("service:waits"), "critical", "it had no time to report yet");
+}
+
+#[test]
+fn http_and_tcp_checks_follow_their_targets() {
+    let stub = HttpStub::start();
+    let catalog = Catalog::start(|options| options.min_interval = Duration::from_millis(20));
+    let every = "10ms";
+    let checks = json!([
+        {"CheckID": "http", "HTTP": stub.url("/health"), "Interval": every,
+            "Header": {"X-A": ["b"]}, "Method": "POST", "Body": "ping"},
+        {"CheckID": "tcp", "TCP": stub.address(), "Interval": every},
+        {"CheckID": "slow", "HTTP": stub.url("/"), "Interval": every, "FailuresBeforeCritical": 3},
+        {"CheckID": "tls", "HTTP": "https://127.0.0.1:1/", "Interval": every},
+    ]);
+    catalog.register(json!({"Name": "web", "Checks": checks}));
+    for check in ["http", "tcp", "slow"] {
+        catalog.until(check, "passing");
+    }
+    let request = stub.requests().into_iter().find(|request| request.starts_with("POST /health"));
+    let request = request.expect("a request");
+    assert!(request.contains("X-A: b\r\n") && request.ends_with("ping"), "{request}");
+    stub.set_status(429);
+    catalog.until("http", "warning");
+    stub.set_status(500);
+    catalog.until("http", "critical");
+    catalog.until("slow", "critical");
+    let checks = catalog.get("/v1/agent/checks").json();
+    let output = |check: &str| checks[check]["Output"].as_str().unwrap().to_owned();
+    assert!(output("http").contains("500 Stub Output: ok"), "{}", output("http"));
+    assert!(output("tls").contains("http:// only"), "{}", output("tls"));
+    drop(stub);
+    catalog.until("tcp", "critical");
+}
+
+#[test]
+fn too_much_is_refused() {
+    let catalog = Catalog::start(|options| {
+        options.max_blocked = 1;
+        options.max_connections = 3;
+    });
+    let largest = "x".repeat(512 * 1024);
+    catalog.put("/v1/kv/big", &largest);
+    let refused = http("PUT", &catalog.address(), "/v1/kv/big", format!("{largest}x")).unwrap();
+    assert_eq!(refused.status, 413, "{}", refused.body);
+    assert!(refused.body.contains("524289 bytes") && refused.body.contains("524288 bytes"));
+
+    let path = format!("/v1/kv/big?wait=60s&index={}", index(&catalog.get("/v1/kv/big")));
+    let _waiting = catalog.blocked(&path);
+    let second = catalog.get(&path);
+    assert_eq!(
+        (second.status, second.body.as_str()),
+        (429, "Too many blocked queries: 1 wait already")
+    );
+
+    let idle: Vec<_> = (0..2).map(|_| TcpStream::connect(catalog.0.address()).unwrap()).collect();
+    wait_until("connections are refused", SOON, || {
+        let answer = http("GET", &catalog.address(), "/v1/status/leader", "");
+        answer.is_ok_and(|answer| answer.status == 503)
+    });
+    drop(idle);
+    wait_until("connections are accepted again", SOON, || {
+        let answer = http("GET", &catalog.address(), "/v1/status/leader", "");
+        answer.is_ok_and(|answer| answer.status == 200)
+    });
+}
+
+#[test]
+fn nonsense_is_answered_and_survived() {
+    let catalog = Catalog::start(|_| {});
+    for nonsense in ["\r\n\r\n", "GET\r\n\r\n", "GET /v1/kv/%zz HTTP/1.1\r\nHost: x\r\n\r\n"] {
+        let mut stream = TcpStream::connect(catalog.0.address()).unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        stream.write_all(nonsense.as_bytes()).unwrap();
+        let mut answer = [0; 12];
+        // A bare line break is no request at all; the rest is a bad one.
+        if nonsense.trim().is_empty() {
+            continue;
+        }
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 400", "{nonsense:?}");
+    }
+    catalog.register(json!({"Name": "naïve/ü", "Tags": ["ü"]}));
+    let found = catalog.get("/v1/catalog/service/na%C3%AFve/%C3%BC").json();
+    assert_eq!(found[0]["ServiceID"], "naïve/ü");
+    assert_eq!(catalog.get("/v1/agent/health/service/name/%0d%0a").status, 404);
+}
+
+#[test]
+fn a_stop_ends_blocked_queries() {
+    let catalog = Catalog::start(|_| {});
+    let (address, path) = (catalog.address(), "/v1/kv/none?wait=60s&index=1");
+    let waiter = thread::spawn(move || http_within(SOON * 6, "GET", &address, path, ""));
+    wait_until("the query waits", SOON, || catalog.waiting() == 1);
+    let start = Instant::now();
+    catalog.0.stop();
+    // The two seconds of grace are for clients that do not take their answers.
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert_eq!(waiter.join().unwrap().expect("an answer").status, 404);
+    assert!(TcpStream::connect(catalog.0.address()).is_err());
+}
