@@ -34,6 +34,9 @@ pub(crate) enum Keys {
     Exact,
 }
 
+/// So many problems and warnings are kept; nobody reads more, and each costs a look at the text.
+const MOST: usize = 100;
+
 /// Collects what is wrong with one text.
 pub(crate) struct Report<'a> {
     text: &'a str,
@@ -67,8 +70,14 @@ impl<'a> Report<'a> {
         fault: impl Into<String>,
         rule: impl Into<String>,
     ) {
-        let problem = Problem::nowhere(path, fault, rule).at(self.text, span, &self.mask);
-        self.problems.borrow_mut().push(problem);
+        self.push(|| Problem::nowhere(path, fault, rule).at(self.text, span, &self.mask));
+    }
+
+    fn push(&self, problem: impl FnOnce() -> Problem) {
+        if self.problems.borrow().len() < MOST {
+            let problem = problem();
+            self.problems.borrow_mut().push(problem);
+        }
     }
 
     /// The text is not JSON5. What the error quotes is not shown if it is secret.
@@ -88,11 +97,14 @@ impl<'a> Report<'a> {
         fault: impl Into<String>,
         rule: impl Into<String>,
     ) {
-        self.problems.borrow_mut().push(Problem::nowhere(path, fault, rule));
+        self.push(|| Problem::nowhere(path, fault, rule));
     }
 
     pub(crate) fn warn(&self, warning: impl Into<String>) {
-        self.warnings.borrow_mut().push(warning.into());
+        let mut warnings = self.warnings.borrow_mut();
+        if warnings.len() < MOST {
+            warnings.push(warning.into());
+        }
     }
 
     /// The problems and the warnings.
@@ -124,11 +136,13 @@ impl<'a> Field<'a> {
 
     /// Something is wrong with the value: "`value` is not a duration".
     pub(crate) fn refuse(&self, fault: &str, rule: impl Into<String>) {
-        let shown = self.shown();
-        let mut problem = Problem::nowhere(&self.path, format!("{shown} {fault}"), rule);
-        problem = problem.at(self.report.text, self.node.span, &self.report.mask);
-        problem.value = (!self.report.mask.hides(self.node.span)).then_some(shown);
-        self.report.problems.borrow_mut().push(problem);
+        let Report { text, mask, .. } = self.report;
+        self.report.push(|| {
+            let shown = self.shown();
+            let problem = Problem::nowhere(&self.path, format!("{shown} {fault}"), rule);
+            let value = (!mask.hides(self.node.span)).then_some(shown);
+            problem.at(text, self.node.span, mask).with_value(value)
+        });
     }
 
     /// The value as the user wrote it, short, and nothing of what is secret.
@@ -276,18 +290,22 @@ impl<'a> Object<'a> {
             if self.known.iter().any(|key| report.same_key(key, &member.key)) {
                 continue;
             }
-            let fault = format!("{:?} is not a known key", member.key);
-            let known = || {
-                let mut known = self.known.clone();
-                known.sort_unstable();
-                known.dedup();
-                format!("want one of {}", known.join(", "))
-            };
-            let rule = did_you_mean(&member.key, self.known.iter().copied()).unwrap_or_else(known);
-            let mut problem = Problem::nowhere(&self.field.path, fault, rule);
-            problem = problem.at(report.text, member.key_span, &report.mask);
-            problem.value = Some(member.key.clone());
-            report.problems.borrow_mut().push(problem);
+            report.push(|| self.unknown(member));
         }
+    }
+
+    fn unknown(&self, member: &Member) -> Problem {
+        let report = self.field.report;
+        let fault = format!("{:?} is not a known key", member.key);
+        let known = || {
+            let mut known = self.known.clone();
+            known.sort_unstable();
+            known.dedup();
+            format!("want one of {}", known.join(", "))
+        };
+        let rule = did_you_mean(&member.key, self.known.iter().copied()).unwrap_or_else(known);
+        let problem = Problem::nowhere(&self.field.path, fault, rule);
+        let problem = problem.at(report.text, member.key_span, &report.mask);
+        problem.with_value(Some(member.key.clone()))
     }
 }

@@ -48,6 +48,11 @@ impl Problem {
         }
     }
 
+    /// The same problem, with the value that is wrong.
+    pub(crate) fn with_value(self, value: Option<String>) -> Self {
+        Self { value, ..self }
+    }
+
     /// The same problem, at `span` of `text`; what `mask` knows to be secret is not shown.
     pub(crate) fn at(mut self, text: &str, span: Span, mask: &Mask) -> Self {
         self.position = Some(Position::of(text, span.start));

@@ -1,9 +1,16 @@
 //! Where the text of the configuration comes from.
 
-use std::{collections::BTreeMap, fs, io};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read},
+};
 
 /// The variable that is read when there is no `-config`.
 pub const VARIABLE: &str = "CONTAINERPILOT";
+
+/// A larger file is not a configuration but a slip (`/dev/zero`).
+const LARGEST: u64 = 1 << 20;
 
 /// A configuration before anything has been done to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +71,11 @@ pub fn read(
     if trimmed.starts_with('{') {
         return Ok(Source { name: option.into(), text: value.into() });
     }
-    let form = |rule| SourceError::Form { option, value: value.into(), rule };
+    let form = |rule| {
+        // The beginning tells enough, and what follows may be nobody's business.
+        let value = trimmed.chars().take_while(|char| *char != '\n').take(40).collect();
+        SourceError::Form { option, value, rule }
+    };
     let path = match trimmed.strip_prefix("file://") {
         Some("") => return Err(form("want a path after file://")),
         Some(path) => path,
@@ -78,7 +89,12 @@ pub fn read(
         None => trimmed,
     };
     let unreadable = |error| SourceError::Unreadable { option, path: path.into(), error };
-    let bytes = fs::read(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(unreadable(io::Error::new(io::ErrorKind::FileTooLarge, "more than 1 MiB")));
+    }
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let message = format!("not UTF-8 from byte {at} on");

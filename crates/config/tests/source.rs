@@ -1,6 +1,12 @@
 //! Where the text comes from.
 
-#![allow(missing_docs, reason = "a test")]
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test, its helpers too"
+)]
 
 use std::{collections::BTreeMap, fs};
 
@@ -49,6 +55,7 @@ fn errors_say_what_would_be_right() {
         (None, Some(&*format!("file://{folder_path}/missing"))),
         (Some(&*folder_path), None),
         (Some(&*latin1), None),
+        (Some("/dev/zero"), None),
     ] {
         let error = source::read(flag, &environment(variable)).expect_err("no source");
         messages.push(error.to_string().replace(&folder_path, "FOLDER"));

@@ -1,6 +1,12 @@
 //! Files of 3.x and what they become.
 
-#![allow(missing_docs, reason = "a test")]
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test, its helpers too"
+)]
 
 mod support;
 

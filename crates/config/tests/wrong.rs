@@ -4,7 +4,13 @@
 //! variables) has a test of its own below. The snapshots are read like prose: is it clear what is
 //! wrong, where, and what would be right?
 
-#![allow(missing_docs, reason = "a test")]
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test, its helpers too"
+)]
 
 mod support;
 

@@ -1,4 +1,6 @@
-//! Names of services.
+//! Names of services and jobs.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a service's name should look like.
 pub(crate) const RULE: &str =
@@ -11,10 +13,28 @@ pub(crate) fn is_service_name(name: &str) -> bool {
     first && name.len() > 1 && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// Makes a name differ from those that are taken: `name`, `name[2]`, `name[3]` …
-pub(crate) fn unique(name: &str, taken: &[String]) -> String {
-    let free = |candidate: &String| !taken.contains(candidate);
-    let numbered = (2..).map(|number: usize| format!("{name}[{number}]"));
-    // The numbers never end, so there is a free one.
-    std::iter::once(name.to_owned()).chain(numbered).find(free).unwrap_or_default()
+/// Names that are taken, and new ones that differ from them.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    taken: BTreeSet<String>,
+    /// The last number that was added to a name.
+    numbers: BTreeMap<String, usize>,
+}
+
+impl Names {
+    /// Takes a name; false if it was taken already.
+    pub(crate) fn take(&mut self, name: &str) -> bool {
+        self.taken.insert(name.into())
+    }
+
+    /// Takes `name`, or, if that is taken, `name[2]`, `name[3]` and so on.
+    pub(crate) fn unique(&mut self, name: &str) -> String {
+        let mut unique = name.to_owned();
+        while !self.take(&unique) {
+            let number = self.numbers.entry(name.into()).or_insert(1);
+            *number += 1;
+            unique = format!("{name}[{number}]");
+        }
+        unique
+    }
 }

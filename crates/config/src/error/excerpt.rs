@@ -22,33 +22,31 @@ pub(crate) struct Excerpt {
 
 impl Excerpt {
     pub(crate) fn new(text: &str, span: Span, mask: &Mask) -> Self {
-        let start = text.get(..span.start).unwrap_or(text);
-        let line_start = start.rfind('\n').map_or(0, |newline| newline + 1);
-        let rest = text.get(line_start..).unwrap_or("");
-        let line_end = line_start + rest.find('\n').unwrap_or(rest.len());
-        let characters = |from: usize, to: usize| {
-            text.get(from..to.max(from)).map_or(0, |part| part.chars().count())
+        let (before, after) = text.split_at_checked(span.start).unwrap_or((text, ""));
+        let before = before.rsplit('\n').next().unwrap_or("");
+        let after = after.split('\n').next().unwrap_or("").trim_end();
+        // Of a long line only the part around the caret is looked at.
+        let is_long = before.chars().chain(after.chars()).nth(WIDEST).is_some();
+        let (shown_before, shown_after) = if is_long {
+            let before = last_characters(before, BEFORE);
+            (before, first_characters(after, WIDEST - before.chars().count()))
+        } else {
+            (before, after)
         };
-        let mut indent = characters(line_start, span.start);
-        let mut width = characters(span.start, span.end.min(line_end)).max(1);
-        let shown = |char: char| if char.is_control() { ' ' } else { char };
-        let masked = mask.apply(text, Span { start: line_start, end: line_end });
-        let mut line: Vec<char> = masked.trim_end().chars().map(shown).collect();
-        if line.len() > WIDEST {
-            let cut = indent.saturating_sub(BEFORE);
-            let mut window: Vec<char> = line.iter().skip(cut).take(WIDEST).copied().collect();
-            if cut + window.len() < line.len() {
-                window.push('…');
-            }
-            indent -= cut;
-            if cut > 0 {
-                window.insert(0, '…');
-                indent += 1;
-            }
-            width = width.min(window.len().saturating_sub(indent).max(1));
-            line = window;
+        let start = span.start - shown_before.len();
+        let part = mask.apply(text, Span { start, end: span.start + shown_after.len() });
+        let mut line: String =
+            part.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
+        let mut indent = shown_before.chars().count();
+        if shown_before.len() < before.len() {
+            line.insert(0, '…');
+            indent += 1;
         }
-        Self { line: line.into_iter().collect(), indent, width }
+        if shown_after.len() < after.len() {
+            line.push('…');
+        }
+        let value = shown_after.get(..span.end.saturating_sub(span.start)).unwrap_or(shown_after);
+        Self { line, indent, width: value.chars().count().max(1) }
     }
 
     pub(crate) fn write(&self, number: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,4 +56,15 @@ impl Excerpt {
         write!(f, "{:1$} | {2:3$}", "", number.len(), "", *indent)?;
         (0..*width).try_for_each(|_| f.write_str("^"))
     }
+}
+
+fn first_characters(text: &str, count: usize) -> &str {
+    let end = text.char_indices().nth(count).map_or(text.len(), |(offset, _)| offset);
+    text.get(..end).unwrap_or(text)
+}
+
+fn last_characters(text: &str, count: usize) -> &str {
+    let start =
+        text.char_indices().rev().take(count).last().map_or(text.len(), |(offset, _)| offset);
+    text.get(start..).unwrap_or(text)
 }

@@ -6,7 +6,7 @@ use crate::{
     Catalog, Command, Generation, Host, Logging,
     decode::{
         Field, Object, logging,
-        name::{self, is_service_name},
+        name::{self, Names, is_service_name},
         registry::registry,
         service::{ConsulExtras, address, service, tags},
         telemetry::{endpoint, metric},
@@ -90,12 +90,12 @@ impl File {
             let want = "want one of them, like \"consul\": \"consul:8500\"";
             root.problem("neither \"consul\" nor \"etcd\" is given", want);
         }
-        let mut names: Vec<String> = Vec::new();
+        let mut names = Names::default();
         if let Some(mut object) = root.take("telemetry").and_then(|field| field.object()) {
             let mut telemetry = endpoint(&mut object, host, Generation::V2);
             file.sensors = sensors(&mut object, &mut telemetry);
             object.finish();
-            names.push(telemetry.service.name.clone());
+            names.take(&telemetry.service.name);
             file.telemetry = Some(telemetry);
         }
         file.services = objects(root, "services", |object| advertised(object, &mut names, host));
@@ -192,17 +192,16 @@ fn backend(object: &mut Object<'_>) -> Backend {
 }
 
 /// A service whose name is not among `names`, to which it is added.
-fn advertised(object: &mut Object<'_>, names: &mut Vec<String>, host: &Host) -> Advertised {
+fn advertised(object: &mut Object<'_>, names: &mut Names, host: &Host) -> Advertised {
     let field = object.require("name", "want the name to be advertised");
     let name = field.as_ref().and_then(Field::name).unwrap_or_default();
     if let Some(field) = field.filter(|_| !name.is_empty()) {
-        if names.contains(&name) {
+        if !names.take(&name) {
             let fault = "is the name of another service here, and would replace it in the catalog";
             field.refuse(fault, "want another name");
         } else if !is_service_name(&name) {
             field.warn(&format!("{name:?} is unusual and may not be found by DNS: {}", name::RULE));
         }
-        names.push(name.clone());
     }
     let poll = poll(object, "poll");
     let ttl_field = object.require("ttl", "want a number of seconds from 1 on");

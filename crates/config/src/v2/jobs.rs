@@ -13,7 +13,7 @@ use std::{ops::Range, time::Duration};
 use super::file::{Advertised, Backend, Coprocess, File, Sensor, Task};
 use crate::{
     Command, LogLevel, Watch,
-    decode::{Report, name::unique},
+    decode::{Report, name::Names},
     job::{
         Announce, Backoff, Exec, Frequency, GlobalEvent, Health, Job, JobEvent, JobId, KillAfter,
         Restarts, Role, Stop, StopAfter, StopTarget, Streams, Trigger, WatchEvent, When,
@@ -136,14 +136,18 @@ pub(super) fn translate(
 }
 
 /// Names that belong to hooks and the application, whatever else has them.
-fn reserved(file: &File, application: &Option<Command>) -> Vec<String> {
+fn reserved(file: &File, application: &Option<Command>) -> Names {
     let hooks = [
         ("preStart", file.pre_start.is_some()),
         ("preStop", file.pre_stop.is_some()),
         ("postStop", file.post_stop.is_some()),
         ("application", application.is_some()),
     ];
-    hooks.into_iter().filter(|(_, exists)| *exists).map(|(name, _)| name.into()).collect()
+    let mut names = Names::default();
+    for (name, _) in hooks.into_iter().filter(|(_, exists)| *exists) {
+        names.take(name);
+    }
+    names
 }
 
 fn watch(backend: &Backend, after: Trigger) -> Watch {
@@ -161,15 +165,14 @@ fn watch(backend: &Backend, after: Trigger) -> Watch {
 struct Translation {
     jobs: Vec<Job>,
     /// Names that are taken.
-    names: Vec<String>,
+    names: Names,
     /// What everything but `preStart` waits for.
     after: Trigger,
 }
 
 impl Translation {
     fn push(&mut self, name: &str, job: Job) {
-        let name = unique(name, &self.names);
-        self.names.push(name.clone());
+        let name = self.names.unique(name);
         self.jobs.push(Job { name, ..job });
     }
 

@@ -7,7 +7,7 @@ use crate::{
     Catalog, Command, Generation, Host, LogLevel, Logging,
     decode::{
         Field, Object, logging,
-        name::{self, is_service_name, unique},
+        name::{self, Names, is_service_name},
         registry::registry,
         service::{ConsulExtras, address, service, tags},
         telemetry::{endpoint, metric},
@@ -70,7 +70,7 @@ impl<'a> File<'a> {
             watches: Vec::new(),
             telemetry: None,
         };
-        let mut services: Vec<String> = Vec::new();
+        let mut services = Names::default();
         if let Some(mut object) = root.take("telemetry").and_then(|field| field.object()) {
             let mut telemetry = endpoint(&mut object, host, Generation::V3);
             for field in object.take("metrics").map_or_else(Vec::new, |field| field.items()) {
@@ -81,7 +81,7 @@ impl<'a> File<'a> {
                 }
             }
             object.finish();
-            services.push(telemetry.service.name.clone());
+            services.take(&telemetry.service.name);
             file.telemetry = Some(telemetry);
         }
         let jobs = root.take("jobs").map_or_else(Vec::new, |field| field.items());
@@ -143,8 +143,8 @@ fn watch(object: &mut Object<'_>, others: &[Watched]) -> Watched {
 }
 
 /// Reads all jobs. Names that the file gives come before those that are made from commands.
-fn read_jobs<'a>(fields: &[Field<'a>], mut services: Vec<String>, host: &Host) -> Vec<RawJob<'a>> {
-    let mut names: Vec<String> = Vec::new();
+fn read_jobs<'a>(fields: &[Field<'a>], mut services: Names, host: &Host) -> Vec<RawJob<'a>> {
+    let mut names = Names::default();
     let mut jobs = Vec::new();
     for field in fields {
         let Some(mut object) = field.object() else {
@@ -158,8 +158,7 @@ fn read_jobs<'a>(fields: &[Field<'a>], mut services: Vec<String>, host: &Host) -
     }
     for job in jobs.iter_mut().filter(|job| job.name.is_empty()) {
         let program = job.exec.as_ref().map_or("", |command| &command.program);
-        job.name = unique(program, &names);
-        names.push(job.name.clone());
+        job.name = names.unique(program);
     }
     jobs
 }
@@ -167,20 +166,18 @@ fn read_jobs<'a>(fields: &[Field<'a>], mut services: Vec<String>, host: &Host) -
 /// Reads a job; its name stays empty if the file does not give one.
 fn job<'a>(
     object: &mut Object<'a>,
-    names: &mut Vec<String>,
-    services: &mut Vec<String>,
+    names: &mut Names,
+    services: &mut Names,
     host: &Host,
 ) -> RawJob<'a> {
     let exec_field = object.take("exec");
     let exec = exec_field.as_ref().map(|field| field.command().unwrap_or_else(Command::stand_in));
     let name_field = object.take("name").filter(|field| !field.is_empty_string());
     let name = name_field.as_ref().and_then(Field::name).unwrap_or_default();
-    if let Some(field) = name_field.as_ref().filter(|_| !name.is_empty()) {
-        if names.contains(&name) {
-            field.refuse("is the name of another job", "want every name once");
-        } else {
-            names.push(name.clone());
-        }
+    if let Some(field) = name_field.as_ref().filter(|_| !name.is_empty())
+        && !names.take(&name)
+    {
+        field.refuse("is the name of another job", "want every name once");
     }
     let port = object.take("port");
     let health_field = object.take("health");
@@ -246,17 +243,16 @@ fn job<'a>(
 
 /// The name of an advertised job, which may come from its command, is one of a service, and not
 /// among `services`, to which it is added.
-fn check_service_name(field: &Field<'_>, name: &str, services: &mut Vec<String>) {
+fn check_service_name(field: &Field<'_>, name: &str, services: &mut Names) {
     if !is_service_name(name) {
         let fault = match field.node.value {
             Value::String(_) => "is not the name of a service".to_owned(),
             _ => format!("begins with {name:?}, which is not the name of a service"),
         };
         field.refuse(&fault, name::RULE);
-    } else if services.contains(&name.to_owned()) {
+    } else if !services.take(name) {
         field.refuse("is the name of another service here", "want another name");
     }
-    services.push(name.into());
 }
 
 impl RawJob<'_> {

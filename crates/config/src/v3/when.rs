@@ -53,8 +53,7 @@ impl RawWhen<'_> {
 
 /// The key `when` of a job.
 pub(super) fn read<'a>(job: &mut Object<'a>) -> RawWhen<'a> {
-    let mut when = RawWhen::default();
-    when.field = job.take("when");
+    let mut when = RawWhen { field: job.take("when"), ..RawWhen::default() };
     let Some(mut object) = when.field.as_ref().and_then(Field::object) else {
         return when;
     };
