@@ -172,3 +172,63 @@ impl Drop for Turn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn down() -> Result<(), Error> {
+        Err(Error::Unreachable("x".into()))
+    }
+
+    async fn is_pending(future: impl Future) -> bool {
+        tokio::time::timeout(Duration::ZERO, future).await.is_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_probe_at_a_time_until_one_succeeds() {
+        let catalog = Reachability::new("it".into());
+        let mut recoveries = catalog.recoveries();
+        catalog.turn().await.report(&down());
+        assert_eq!(catalog.outage().as_deref(), Some("x"));
+        let probe = catalog.turn().await;
+        assert!(is_pending(catalog.turn()).await, "there is a probe already");
+        probe.report(&down());
+        drop(probe);
+        let again = catalog.turn().await;
+        again.report(&Ok::<(), Error>(()));
+        assert_eq!(catalog.outage(), None);
+        assert!(recoveries.has_changed().unwrap());
+        recoveries.mark_unchanged();
+        // All at once, now.
+        let _turns = (catalog.turn().await, catalog.turn().await, catalog.turn().await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_is_dropped_makes_way() {
+        let catalog = Reachability::new("it".into());
+        catalog.turn().await.report(&down());
+        drop(catalog.turn().await);
+        assert!(!is_pending(catalog.turn()).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_echo_of_an_outage_that_is_over_is_none() {
+        let catalog = Reachability::new("it".into());
+        let (old, other) = (catalog.turn().await, catalog.turn().await);
+        old.report(&down());
+        catalog.turn().await.report(&Ok::<(), Error>(()));
+        other.report(&down());
+        assert_eq!(catalog.outage(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_is_an_answer_and_hurrying_saves_the_pause() {
+        let catalog = Reachability::new("it".into());
+        catalog.turn().await.report(&down());
+        catalog.hurry();
+        assert!(!is_pending(catalog.turn()).await);
+        catalog.turn().await.report(&Err::<(), Error>(Error::Refused("no".into())));
+        assert_eq!(catalog.outage(), None);
+    }
+}

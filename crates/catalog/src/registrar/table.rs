@@ -240,7 +240,10 @@ impl Table {
             row.beat = false;
         }
         self.sending += 1;
-        self.cursor = Some(Arc::clone(&id));
+        // Those who jump the queue do not change whose turn it is.
+        if row.leave.is_none() {
+            self.cursor = Some(Arc::clone(&id));
+        }
         Some(Job { id, registration, verb })
     }
 

@@ -120,7 +120,8 @@ async fn serve(mut stream: TcpStream, deed: Arc<Mutex<Deed>>, requests: Arc<Atom
 fn every_kind_of_bad_answer_is_its_own_error() {
     let fake = Fake::start(Deed::Silence);
     let catalog = fake.client();
-    let cases: Vec<(Deed, fn(&Error) -> bool)> = vec![
+    type Verdict = fn(&Error) -> bool;
+    let cases: Vec<(Deed, Verdict)> = vec![
         (Deed::AnswerAndClose(b"what?\r\n\r\n".to_vec()), |e| matches!(e, Error::Interrupted(_))),
         (Deed::AnswerAndClose(Vec::new()), |e| matches!(e, Error::Interrupted(_))),
         (Deed::AnswerAndClose(b"HTTP/1.1 200 OK\r\nContent-Le".to_vec()), |e| {

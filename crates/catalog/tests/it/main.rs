@@ -1,4 +1,11 @@
 //! The registrar and watches against a real Consul, and against a server that misbehaves.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test reports by panicking"
+)]
 
 mod faults;
 mod outage;

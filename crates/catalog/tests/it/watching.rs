@@ -160,6 +160,6 @@ fn a_dropped_watch_asks_nothing_more() {
     let (watch, _) = next(&scene, start(&scene, query("app", None)));
     let (mut news, handle) = watch.into_parts();
     drop(handle);
-    let ended = scene.runtime.wait(async move { while news.changed().await.is_ok() {} });
-    assert_eq!(ended, ());
+    // The sender is gone, or this would not resolve.
+    scene.runtime.wait(async move { while news.changed().await.is_ok() {} });
 }
