@@ -111,7 +111,9 @@ fn text(
     value: Option<String>,
     words: &mut impl Iterator<Item = String>,
 ) -> Result<String, String> {
-    value.or_else(|| words.next()).ok_or_else(|| format!("-{name}: want a value after it; see -help"))
+    value
+        .or_else(|| words.next())
+        .ok_or_else(|| format!("-{name}: want a value after it; see -help"))
 }
 
 /// A flag without a value, or with one of those that Go takes for a bool.

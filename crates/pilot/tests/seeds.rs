@@ -20,11 +20,7 @@ fn the_to_do_application_follows_its_database() {
     let api = mount("todo-api.json", "/etc/containerpilot.json");
     let prestart = mount("prestart.sh", "/app/prestart.sh");
     let consul = "CONSUL_HOST=consul";
-    stack.run(
-        "db",
-        &["-v", &db, "-e", CONFIG, "-e", consul],
-        &["/bin/containerpilot", "mongod"],
-    );
+    stack.run("db", &["-v", &db, "-e", CONFIG, "-e", consul], &["/bin/containerpilot", "mongod"]);
     stack.run(
         "api",
         &["-v", &api, "-v", &prestart, "-e", CONFIG, "-e", consul],
@@ -67,7 +63,7 @@ fn the_full_example_runs() {
     let scripts = ["onStart-script.sh", "preStop-script.sh", "postStop-script.sh", "reload-app.sh"];
     let scripts: Vec<String> = scripts
         .iter()
-        .map(|name| mount(&format!("say.sh"), &format!("/opt/containerpilot/{name}")))
+        .map(|name| mount("say.sh", &format!("/opt/containerpilot/{name}")))
         .collect();
     let sensor = mount("say.sh", "/bin/sensor.sh");
     let mut options = vec!["-v", &config, "-v", &sensor, "-e", "ENV_VAR_NAME=from-the-environment"];
@@ -101,12 +97,15 @@ fn customers_and_sales_find_each_other_behind_nginx() {
     let nginx = mount("nginx.json", "/etc/containerbuddy/nginx.json");
     let variable = format!("CONTAINERPILOT={file}");
     let node = ["/bin/containerpilot", "node", "/opt/customers/customers.js"];
-    let upstream = |name: &str, port: u16| {
-        [format!("UPSTREAM={name}"), format!("UPSTREAM_PORT={port}")]
-    };
+    let upstream =
+        |name: &str, port: u16| [format!("UPSTREAM={name}"), format!("UPSTREAM_PORT={port}")];
     // Each is healthy only with the other: the first start must not need an order.
     let alone = "UPSTREAM=none";
-    stack.run("customers", &["-v", &customers, "-e", &variable, "-e", "PORT=4000", "-e", alone], &node);
+    stack.run(
+        "customers",
+        &["-v", &customers, "-e", &variable, "-e", "PORT=4000", "-e", alone],
+        &node,
+    );
     let [name, port] = upstream("customers", 4000);
     stack.run(
         "sales",
@@ -134,7 +133,9 @@ fn customers_and_sales_find_each_other_behind_nginx() {
 
     // No sales any more: nginx forgets the location, and nothing else.
     stack.docker("stop", "sales");
-    wait_until("nginx has forgotten sales", PATIENCE, || stack.get("nginx", 80, "/sales/data").is_none());
+    wait_until("nginx has forgotten sales", PATIENCE, || {
+        stack.get("nginx", 80, "/sales/data").is_none()
+    });
     assert!(stack.get("nginx", 80, "/customers/data").is_some());
 }
 

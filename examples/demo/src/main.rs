@@ -29,7 +29,9 @@ fn main() -> ExitCode {
         ["post", url] => request("POST", url).map(drop),
         ["upstream", catalog, service] => upstream(catalog, service),
         ["port"] => port(),
-        _ => Err("want one of: shop PORT, get URL, post URL, upstream CATALOG SERVICE, port".into()),
+        _ => {
+            Err("want one of: shop PORT, get URL, post URL, upstream CATALOG SERVICE, port".into())
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -69,7 +71,8 @@ fn shop(port: &str) -> Outcome {
             _ => "404 Not Found",
         };
         // A client that has gone away is no reason to close the shop.
-        let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let _ =
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     }
     Ok(())
 }

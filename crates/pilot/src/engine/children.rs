@@ -41,6 +41,7 @@ struct Programs {
     running: Option<Pid>,
     check: Option<Program>,
     checking: Option<Pid>,
+    outcome: Outcome,
     health: Health,
 }
 
@@ -51,11 +52,24 @@ struct Program {
     group: Group,
 }
 
+/// How the last check ended, in the words of the log.
+enum Outcome {
+    /// It exited, or is still running.
+    Exited(ExitStatus),
+    /// It was killed, for its time or because its result no longer counts.
+    Overdue,
+    /// It could not be started.
+    Impossible(SpawnError),
+}
+
 /// The last check's result, so that the log tells of changes only.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Health {
+pub(super) enum Health {
+    /// Nothing has been checked yet.
     Unknown,
+    /// It passed.
     Healthy,
+    /// It failed.
     Unhealthy,
 }
 
@@ -98,12 +112,14 @@ impl Children {
         match spawn(&mut self.processes, program, environment) {
             Ok(pid) => {
                 job.checking = Some(pid);
+                job.outcome = Outcome::Exited(ExitStatus::Code(0));
                 self.purposes.insert(pid, Purpose::Check(id, run));
                 None
             }
             Err(error) => {
-                job.checked(Err(&error));
-                Some(Input::Checked(id, run, ExitStatus::Code(error.exit_code())))
+                let status = ExitStatus::Code(error.exit_code());
+                job.outcome = Outcome::Impossible(error);
+                Some(Input::Checked(id, run, status))
             }
         }
     }
@@ -128,10 +144,11 @@ impl Children {
     }
 
     /// Kills a running check and its descendants.
-    pub(super) fn kill_check(&self, id: JobId) {
-        if let Some(job) = self.jobs.get(id.0)
+    pub(super) fn kill_check(&mut self, id: JobId) {
+        if let Some(job) = self.jobs.get_mut(id.0)
             && let Some(pid) = job.checking
         {
+            job.outcome = Outcome::Overdue;
             log::debug!("the check of {} (pid {pid}) is killed", job.name);
             self.processes.signal_group(pid, Signal::SIGKILL);
         }
@@ -142,6 +159,27 @@ impl Children {
         match program.map(|program| program.group) {
             Some(Group::Ours) => self.processes.signal(pid, signal),
             _ => self.processes.signal_group(pid, signal),
+        }
+    }
+
+    /// A check has counted; tells the log if its result is another than that of the one before.
+    pub(super) fn checked(&mut self, id: JobId, health: Health) {
+        let Some(job) = self.jobs.get_mut(id.0) else { return };
+        if std::mem::replace(&mut job.health, health) == health {
+            return;
+        }
+        let name = &job.name;
+        match (health, &job.outcome) {
+            (Health::Healthy | Health::Unknown, _) => log::info!("{name} is healthy"),
+            (Health::Unhealthy, Outcome::Exited(status)) => {
+                log::warn!("{name} is unhealthy: its check {status}");
+            }
+            (Health::Unhealthy, Outcome::Overdue) => {
+                log::warn!("{name} is unhealthy: its check took too long and was killed");
+            }
+            (Health::Unhealthy, Outcome::Impossible(error)) => {
+                log::error!("{name} is unhealthy: its check cannot be started: {error}");
+            }
         }
     }
 
@@ -163,8 +201,10 @@ impl Children {
                 let job = self.jobs.get_mut(id.0)?;
                 if job.checking == Some(exit.pid) {
                     job.checking = None;
+                    if !matches!(job.outcome, Outcome::Overdue) {
+                        job.outcome = Outcome::Exited(exit.status);
+                    }
                 }
-                job.checked(Ok(exit.status));
                 Some(Input::Checked(id, run, exit.status))
             }
         }
@@ -195,7 +235,8 @@ impl Children {
 
 impl Programs {
     fn new(job: &config::Job) -> Programs {
-        let main = job.exec.as_ref().map(|exec| Program::new(&job.name, &exec.command, exec.streams));
+        let main =
+            job.exec.as_ref().map(|exec| Program::new(&job.name, &exec.command, exec.streams));
         let check = job.health.as_ref().and_then(|health| {
             Some(Program::new(&job.name, health.command.as_ref()?, health.streams))
         });
@@ -207,23 +248,8 @@ impl Programs {
             running: None,
             check,
             checking: None,
+            outcome: Outcome::Exited(ExitStatus::Code(0)),
             health: Health::Unknown,
-        }
-    }
-
-    /// Tells the log when a check's result is another than that of the check before.
-    fn checked(&mut self, result: Result<ExitStatus, &SpawnError>) {
-        let health = match result {
-            Ok(status) if status.success() => Health::Healthy,
-            _ => Health::Unhealthy,
-        };
-        if std::mem::replace(&mut self.health, health) == health {
-            return;
-        }
-        match result {
-            Ok(status) if status.success() => log::info!("{} is healthy", self.name),
-            Ok(status) => log::warn!("{} is unhealthy: its check {status}", self.name),
-            Err(error) => log::error!("{} is unhealthy: its check cannot run: {error}", self.name),
         }
     }
 }

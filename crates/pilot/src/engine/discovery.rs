@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use catalog::{
-    Catalog, Instance, Query, Registrar, Registration, Status,
+    Catalog, Query, Registrar, Registration, Status,
     consul::{Address, Consul, Options, Tls},
 };
 use config::{
@@ -27,12 +27,26 @@ const CHANGES: usize = 64;
 /// The catalog as one configuration sees it.
 pub(super) struct Discovery {
     registry: Option<Registry>,
-    registrations: Vec<Option<(Arc<Registration>, Option<Status>)>>,
+    instances: Vec<Option<Instance>>,
     queries: Vec<Query>,
     watches: JoinSet<()>,
-    changes: mpsc::Receiver<(WatchId, Arc<[Instance]>)>,
-    changed: mpsc::Sender<(WatchId, Arc<[Instance]>)>,
+    changes: mpsc::Receiver<(WatchId, Arc<[catalog::Instance]>)>,
+    changed: mpsc::Sender<(WatchId, Arc<[catalog::Instance]>)>,
     deregistrations: JoinSet<(JobId, Deregistration)>,
+}
+
+/// One of our services.
+struct Instance {
+    registration: Arc<Registration>,
+    initial: Option<Status>,
+    presence: Presence,
+}
+
+/// Whether an instance was ever to be in the catalog since it was last taken out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Never,
+    Wanted,
 }
 
 /// A catalog and the task that keeps our instances registered there. It outlives a
@@ -46,7 +60,7 @@ struct Registry {
 /// What a change or an answer of the catalog means.
 pub(super) enum News {
     /// These instances are healthy now.
-    Changed(WatchId, Arc<[Instance]>),
+    Changed(WatchId, Arc<[catalog::Instance]>),
     /// A deregistration is over.
     Deregistered(JobId, Deregistration),
 }
@@ -57,7 +71,10 @@ impl Discovery {
     ///
     /// # Errors
     /// Certificates cannot be read, or the catalog is of a kind that this version cannot use.
-    pub(super) fn build(config: &Config, previous: Option<&Discovery>) -> Result<Discovery, String> {
+    pub(super) fn build(
+        config: &Config,
+        previous: Option<&Discovery>,
+    ) -> Result<Discovery, String> {
         let previous = previous.and_then(|discovery| discovery.registry.as_ref());
         let registry = match (&config.catalog, previous) {
             (None, _) => None,
@@ -71,7 +88,7 @@ impl Discovery {
         let (changed, changes) = mpsc::channel(CHANGES);
         Ok(Discovery {
             registry,
-            registrations: config.jobs.iter().map(registration).collect(),
+            instances: config.jobs.iter().map(instance).collect(),
             queries: config.watches.iter().map(query).collect(),
             watches: JoinSet::new(),
             changes,
@@ -80,37 +97,48 @@ impl Discovery {
         })
     }
 
-    pub(super) fn announce(&self, job: JobId) {
-        if let Some((registry, registration, Some(status))) = self.instance(job) {
-            registry.registrar.announce(registration, status);
+    /// Registers at once, with the initial status.
+    pub(super) fn announce(&mut self, job: JobId) {
+        if let Some((registrar, instance)) = self.instance(job)
+            && let Some(status) = instance.initial
+        {
+            instance.presence = Presence::Wanted;
+            registrar.announce(&instance.registration, status);
         }
     }
 
-    pub(super) fn passing(&self, job: JobId) {
-        if let Some((registry, registration, _)) = self.instance(job) {
-            registry.registrar.passing(registration);
+    /// A check has passed.
+    pub(super) fn passing(&mut self, job: JobId) {
+        if let Some((registrar, instance)) = self.instance(job) {
+            instance.presence = Presence::Wanted;
+            registrar.passing(&instance.registration);
         }
     }
 
-    pub(super) fn failing(&self, job: JobId) {
-        if let Some((registry, registration, _)) = self.instance(job) {
-            registry.registrar.failing(&registration.id);
+    /// A check has failed.
+    pub(super) fn failing(&mut self, job: JobId) {
+        if let Some((registrar, instance)) = self.instance(job) {
+            registrar.failing(&instance.registration.id);
         }
     }
 
     /// Begins; [`Discovery::next`] tells when it is over.
     pub(super) fn deregister(&mut self, job: JobId, number: Deregistration) {
-        let Some((registry, registration, _)) = self.instance(job) else {
-            self.deregistrations.spawn(std::future::ready((job, number)));
-            return;
-        };
-        let outcome = registry.registrar.deregister(&registration.id, DEREGISTRATION_DEADLINE);
-        let id = registration.id.clone();
+        let outcome = self.instance(job).and_then(|(registrar, instance)| {
+            let before = std::mem::replace(&mut instance.presence, Presence::Never);
+            let id = instance.registration.id.clone();
+            let outcome = registrar.deregister(&id, DEREGISTRATION_DEADLINE);
+            (before == Presence::Wanted).then_some((id, outcome))
+        });
         self.deregistrations.spawn(async move {
-            match outcome.await {
-                catalog::Deregistration::Acknowledged => log::info!("{id} is out of the catalog"),
-                catalog::Deregistration::GaveUp(why) => {
-                    log::warn!("{id} could not be taken out of the catalog: {why}");
+            if let Some((id, outcome)) = outcome {
+                match outcome.await {
+                    catalog::Deregistration::Acknowledged => {
+                        log::info!("{id} is out of the catalog");
+                    }
+                    catalog::Deregistration::GaveUp(why) => {
+                        log::warn!("{id} could not be taken out of the catalog: {why}");
+                    }
                 }
             }
             (job, number)
@@ -119,7 +147,9 @@ impl Discovery {
 
     /// Begins to watch.
     pub(super) fn watch(&mut self, id: WatchId) {
-        let (Some(registry), Some(query)) = (&self.registry, self.queries.get(id.0)) else { return };
+        let (Some(registry), Some(query)) = (&self.registry, self.queries.get(id.0)) else {
+            return;
+        };
         let mut watch = catalog::watch(Arc::clone(&registry.catalog), query.clone());
         let changed = self.changed.clone();
         self.watches.spawn(async move {
@@ -155,9 +185,9 @@ impl Discovery {
         }
     }
 
-    fn instance(&self, job: JobId) -> Option<(&Registry, &Arc<Registration>, Option<Status>)> {
-        let (registration, initial) = self.registrations.get(job.0)?.as_ref()?;
-        Some((self.registry.as_ref()?, registration, *initial))
+    fn instance(&mut self, job: JobId) -> Option<(&Registrar, &mut Instance)> {
+        let instance = self.instances.get_mut(job.0)?.as_mut()?;
+        Some((&self.registry.as_ref()?.registrar, instance))
     }
 }
 
@@ -202,7 +232,7 @@ fn address(address: &ConsulAddress) -> Address {
     }
 }
 
-fn registration(job: &config::Job) -> Option<(Arc<Registration>, Option<Status>)> {
+fn instance(job: &config::Job) -> Option<Instance> {
     let service = job.service.as_ref()?;
     let registration = Registration {
         id: service.id.clone(),
@@ -221,7 +251,8 @@ fn registration(job: &config::Job) -> Option<(Arc<Registration>, Option<Status>)
         InitialStatus::Warning => Status::Warning,
         InitialStatus::Critical => Status::Critical,
     });
-    Some((Arc::new(registration), initial))
+    let registration = Arc::new(registration);
+    Some(Instance { registration, initial, presence: Presence::Never })
 }
 
 fn query(watch: &config::Watch) -> Query {

@@ -11,7 +11,7 @@ use std::{collections::VecDeque, io, sync::Arc, time::Instant};
 
 use config::{
     Config, Generation, Host,
-    job::{GlobalEvent, SignalEvent, Trigger},
+    job::{GlobalEvent, JobEvent, SignalEvent, Trigger},
 };
 use process::{Output, Processes};
 
@@ -20,7 +20,7 @@ use crate::{
     machine::{Action, Input, Instances, Machine, Maintenance, Urgency},
     signals::{Received, Signals},
 };
-use children::Children;
+use children::{Children, Health};
 use discovery::{Discovery, News};
 
 /// Reads the configuration once more, for a reload.
@@ -205,9 +205,12 @@ impl Engine {
 
     fn published(&mut self, event: Trigger) {
         log::debug!("event: {}", crate::event::describe(event, self.machine.config()));
-        if event == Trigger::Global(GlobalEvent::Shutdown) {
+        match event {
             // Nothing reacts to changes any more, and the catalog's agent may be about to stop.
-            self.discovery.unwatch();
+            Trigger::Global(GlobalEvent::Shutdown) => self.discovery.unwatch(),
+            Trigger::Job(job, JobEvent::Healthy) => self.children.checked(job, Health::Healthy),
+            Trigger::Job(job, JobEvent::Unhealthy) => self.children.checked(job, Health::Unhealthy),
+            _ => {}
         }
     }
 

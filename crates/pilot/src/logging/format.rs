@@ -50,7 +50,9 @@ impl Line<'_> {
         if let Some((job, pid)) = self.child {
             out.extend_from_slice(b" job=");
             let bare = !job.is_empty()
-                && job.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._/@^+".contains(&byte));
+                && job
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-._/@^+".contains(&byte));
             if bare {
                 out.extend_from_slice(job.as_bytes());
             } else {

@@ -32,7 +32,11 @@ pub(crate) fn start(logging: &Logging) -> io::Result<Output> {
         LogOutput::Stderr => Sink::Stderr,
         LogOutput::File(path) => Sink::File(path.clone()),
     };
-    let lines = ChildLines { format: logging.format, level: filter(logging.level), clock: time::Clock::default() };
+    let lines = ChildLines {
+        format: logging.format,
+        level: filter(logging.level),
+        clock: time::Clock::default(),
+    };
     let output = Output::start(sink, Box::new(lines))?;
     let logger = LOGGER.get_or_init(|| Logger { output: output.clone(), format: logging.format });
     // Fails only if a logger is set already, and then it is this one.

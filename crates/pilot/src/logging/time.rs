@@ -25,7 +25,13 @@ impl Clock {
         }
         out.extend_from_slice(&self.text);
         let digit = |value: u32| b'0' + u8::try_from(value % 10).unwrap_or(0);
-        out.extend_from_slice(&[b'.', digit(millis / 100), digit(millis / 10), digit(millis), b'Z']);
+        out.extend_from_slice(&[
+            b'.',
+            digit(millis / 100),
+            digit(millis / 10),
+            digit(millis),
+            b'Z',
+        ]);
     }
 }
 

@@ -6,13 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-use config::{
-    job::{Announce, GlobalEvent, JobEvent, JobId, KillAfter, Role, Trigger},
-};
+use config::job::{Announce, GlobalEvent, JobEvent, JobId, KillAfter, Role, Trigger};
 
-use super::{
-    Action, Deregistration, Machine, Phase, Ran, Run, Urgency, start_trigger,
-};
+use super::{Action, Deregistration, Machine, Phase, Ran, Run, Urgency, start_trigger};
 
 /// After SIGKILL to everything: how long we wait for processes that even that does not end (a
 /// process in uninterruptible sleep) before we exit without them.
@@ -108,8 +104,7 @@ impl Machine {
             return;
         }
         self.phase = Phase::Stopping(cause);
-        self.limits.force =
-            self.config.stop_timeout.and_then(|timeout| now.checked_add(timeout));
+        self.limits.force = self.config.stop_timeout.and_then(|timeout| now.checked_add(timeout));
         self.publish(Trigger::Global(GlobalEvent::Shutdown));
         for id in self.ids() {
             if !self.runs_while_stopping(id) {
@@ -200,7 +195,8 @@ impl Machine {
     fn may_stop(&self, id: JobId) -> bool {
         let after = &self.spec(id).stop.after;
         let running = self.job(id).run.is_running();
-        let stopped = |other: &JobId| self.job(*other).stop == StopStep::Stopped || self.stays(*other);
+        let stopped =
+            |other: &JobId| self.job(*other).stop == StopStep::Stopped || self.stays(*other);
         let deregistered = || {
             self.ids().filter(|other| *other != id && self.spec(*other).service.is_some()).all(
                 |other| {

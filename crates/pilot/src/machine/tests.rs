@@ -92,7 +92,10 @@ fn any_job(index: usize) -> impl Strategy<Value = Job> {
             0 => job.stop.kill_after = KillAfter::AtOnce,
             1 => job.stop.kill_after = KillAfter::After(Duration::from_millis(900)),
             2 => job.stop.after.deregistered = true,
-            3 => job.stop.after = StopAfter { deregistered: false, stopped: (0..index).map(JobId).collect() },
+            3 => {
+                job.stop.after =
+                    StopAfter { deregistered: false, stopped: (0..index).map(JobId).collect() }
+            }
             _ => {}
         }
         job
@@ -100,11 +103,14 @@ fn any_job(index: usize) -> impl Strategy<Value = Job> {
 }
 
 fn behaviour() -> impl Strategy<Value = Behaviour> {
-    let times = (prop::option::weighted(0.7, 0..3_000_u64), prop::option::weighted(0.8, 0..500_u64));
-    (times, prop::sample::select(vec![0, 0, 0, 1, 127])).prop_map(|((lives, obeys), code)| Behaviour {
-        lives: lives.map(Duration::from_millis),
-        code,
-        obeys: obeys.map(Duration::from_millis),
+    let times =
+        (prop::option::weighted(0.7, 0..3_000_u64), prop::option::weighted(0.8, 0..500_u64));
+    (times, prop::sample::select(vec![0, 0, 0, 1, 127])).prop_map(|((lives, obeys), code)| {
+        Behaviour {
+            lives: lives.map(Duration::from_millis),
+            code,
+            obeys: obeys.map(Duration::from_millis),
+        }
     })
 }
 
@@ -183,11 +189,7 @@ fn a_slow_check_changes_nothing_else_for_two_hours() {
     ticking.restarts = Restarts::Unlimited;
     let mut quick = job("quick");
     quick.health = Some(health(1));
-    let mut world = World::new(
-        configuration(vec![slow, ticking, quick], 0),
-        vec![FOREVER],
-        vec![],
-    );
+    let mut world = World::new(configuration(vec![slow, ticking, quick], 0), vec![FOREVER], vec![]);
     world.check_time = seconds(7);
     // Only the first job's check is slow: the others' exits are reported by hand.
     world.run(seconds(7_200));
@@ -317,8 +319,7 @@ fn application(stop_timeout: u64) -> config::Config {
     agent.when = on(after, Frequency::Once);
     agent.restarts = Restarts::Unlimited;
     agent.backoff = Backoff::Exponential;
-    agent.stop.after =
-        StopAfter { deregistered: true, stopped: vec![app, JobId(3), JobId(4)] };
+    agent.stop.after = StopAfter { deregistered: true, stopped: vec![app, JobId(3), JobId(4)] };
     let mut advertised = job("service");
     advertised.exec = None;
     advertised.when = on(after, Frequency::Once);
@@ -353,9 +354,10 @@ fn script(mut behaviours: Vec<Behaviour>) -> Vec<Behaviour> {
 
 fn order(world: &World) -> Vec<(usize, JobEvent)> {
     let of_interest = |event: &(Duration, Trigger)| match event.1 {
-        Trigger::Job(job, event @ (JobEvent::ExitSuccess | JobEvent::ExitFailed | JobEvent::Stopping)) => {
-            Some((job.0, event))
-        }
+        Trigger::Job(
+            job,
+            event @ (JobEvent::ExitSuccess | JobEvent::ExitFailed | JobEvent::Stopping),
+        ) => Some((job.0, event)),
         _ => None,
     };
     world.published.iter().filter_map(of_interest).collect()

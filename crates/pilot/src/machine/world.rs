@@ -60,7 +60,11 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(config: Config, behaviours: Vec<Behaviour>, inputs: Vec<(u64, Input)>) -> World {
+    pub(super) fn new(
+        config: Config,
+        behaviours: Vec<Behaviour>,
+        inputs: Vec<(u64, Input)>,
+    ) -> World {
         let config = Arc::new(config);
         let now = Instant::now();
         let at = |millis| now + Duration::from_millis(millis);
@@ -122,7 +126,8 @@ impl World {
             Due::Exit(job, status) => {
                 self.running.remove(&job);
                 self.killed.remove(&job);
-                self.schedule.retain(|(_, due)| !matches!(due, Due::Exit(other, _) if *other == job));
+                self.schedule
+                    .retain(|(_, due)| !matches!(due, Due::Exit(other, _) if *other == job));
                 self.input(Input::Exited(job, status));
             }
             Due::CheckExit(job, run, status) => {
@@ -165,14 +170,18 @@ impl World {
             Action::KillCheck(job) => {
                 let run = self.checking.remove(&job).expect("a check to kill is running");
                 for (at, due) in &mut self.schedule {
-                    if matches!(due, Due::CheckExit(other, number, _) if *other == job && *number == run) {
+                    if matches!(due, Due::CheckExit(other, number, _) if *other == job && *number == run)
+                    {
                         *at = self.now;
                         *due = Due::CheckExit(job, run, ExitStatus::Signal(9));
                     }
                 }
             }
             Action::Terminate(job) => {
-                assert!(self.running.contains_key(&job), "SIGTERM for {job:?}, which is not running");
+                assert!(
+                    self.running.contains_key(&job),
+                    "SIGTERM for {job:?}, which is not running"
+                );
                 assert!(
                     !self.registered.contains(&job),
                     "{job:?} is signalled before its service has left the catalog"
@@ -183,7 +192,10 @@ impl World {
                 }
             }
             Action::Kill(job) => {
-                assert!(self.running.contains_key(&job), "SIGKILL for {job:?}, which is not running");
+                assert!(
+                    self.running.contains_key(&job),
+                    "SIGKILL for {job:?}, which is not running"
+                );
                 self.killed.insert(job);
                 self.schedule.push((self.now, Due::Exit(job, ExitStatus::Signal(9))));
             }

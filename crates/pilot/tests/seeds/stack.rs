@@ -1,5 +1,7 @@
 //! A Docker network with containers of one image, gone with the value.
 
+#![allow(clippy::expect_used, reason = "a test says what it needs")]
+
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -10,17 +12,17 @@ use std::{
 use testkit::{Consul, http, wait_until};
 
 /// Longer than anything here takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A private network of containers, removed with the value.
-pub struct Stack {
+pub(crate) struct Stack {
     name: String,
     containers: Vec<String>,
 }
 
 impl Stack {
     /// A network with a Consul server in it, which the others reach as `consul`.
-    pub fn with_consul(name: &str) -> Stack {
+    pub(crate) fn with_consul(name: &str) -> Stack {
         let name = format!("containerpilot-{name}-{}", std::process::id());
         docker(&["network", "create", &name]);
         let mut stack = Stack { name, containers: Vec::new() };
@@ -33,11 +35,19 @@ impl Stack {
     }
 
     /// Starts a container, which the others reach by its name.
-    pub fn run(&mut self, name: &str, options: &[&str], command: &[&str]) {
+    pub(crate) fn run(&mut self, name: &str, options: &[&str], command: &[&str]) {
         let container = self.container(name);
         let mut arguments = vec![
-            "run", "-d", "--name", &container, "--hostname", name, "--network", &self.name,
-            "--network-alias", name,
+            "run",
+            "-d",
+            "--name",
+            &container,
+            "--hostname",
+            name,
+            "--network",
+            &self.name,
+            "--network-alias",
+            name,
         ];
         arguments.extend(options);
         arguments.push(image());
@@ -51,37 +61,37 @@ impl Stack {
     }
 
     /// `docker VERB CONTAINER`.
-    pub fn docker(&self, verb: &str, name: &str) -> String {
+    pub(crate) fn docker(&self, verb: &str, name: &str) -> String {
         docker(&[verb, &self.container(name)])
     }
 
     /// What a shell in the container prints.
-    pub fn shell(&self, name: &str, script: &str) -> String {
+    pub(crate) fn shell(&self, name: &str, script: &str) -> String {
         docker(&["exec", &self.container(name), "sh", "-c", script])
     }
 
     /// Everything that the container has written.
-    pub fn logs(&self, name: &str) -> String {
+    pub(crate) fn logs(&self, name: &str) -> String {
         let output = run(&["logs", &self.container(name)]);
         format!("{}{}", output.0, output.1)
     }
 
     /// The container's exit code.
-    pub fn exit_code(&self, name: &str) -> String {
+    pub(crate) fn exit_code(&self, name: &str) -> String {
         let container = self.container(name);
         docker(&["inspect", "-f", "{{.State.ExitCode}}", &container]).trim().to_owned()
     }
 
     /// The address of a container that runs.
-    pub fn address(&self, name: &str) -> String {
+    pub(crate) fn address(&self, name: &str) -> String {
         let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
         docker(&["inspect", "-f", format, &self.container(name)]).trim().to_owned()
     }
 
     /// The body of a GET that was answered with 200.
-    pub fn get(&self, name: &str, port: u16, path: &str) -> Option<String> {
+    pub(crate) fn get(&self, name: &str, port: u16, path: &str) -> Option<String> {
         let response = http("GET", &format!("{}:{port}", self.address(name)), path, "").ok()?;
-        (response.status == 200).then(|| String::from_utf8_lossy(&response.body).into_owned())
+        (response.status == 200).then_some(response.body)
     }
 
     fn consul(&self, path: &str) -> Option<String> {
@@ -89,7 +99,7 @@ impl Stack {
     }
 
     /// The status of each check of a service's instances, all in one word if they agree.
-    pub fn health(&self, service: &str) -> Vec<String> {
+    pub(crate) fn health(&self, service: &str) -> Vec<String> {
         let body = self.consul(&format!("/v1/health/checks/{service}")).unwrap_or_default();
         let checks: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
         let status = |check: &serde_json::Value| check["Status"].as_str().unwrap_or("?").to_owned();
@@ -98,7 +108,7 @@ impl Stack {
 
     /// Waits until the service's instances have these statuses.
     #[track_caller]
-    pub fn await_health(&self, service: &str, wanted: &[&str]) {
+    pub(crate) fn await_health(&self, service: &str, wanted: &[&str]) {
         let what = format!("{service} is {wanted:?}");
         let deadline = PATIENCE;
         wait_until(&what, deadline, || {
@@ -127,7 +137,7 @@ impl Drop for Stack {
 }
 
 /// A file of these tests, as a read-only mount at a path of the container.
-pub fn mount(file: &str, path: &str) -> String {
+pub(crate) fn mount(file: &str, path: &str) -> String {
     format!("{}:{path}:ro", folder().join(file).display())
 }
 
@@ -135,7 +145,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds")
 }
 
-pub fn words(line: &str) -> Vec<&str> {
+pub(crate) fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
 }
 
@@ -159,15 +169,19 @@ fn image() -> &'static str {
 
 fn docker(arguments: &[&str]) -> String {
     let (out, err) = run(arguments);
-    assert!(!err.contains("Error") && !err.contains("Cannot connect"), "docker {arguments:?}: {err}");
+    assert!(
+        !err.contains("Error") && !err.contains("Cannot connect"),
+        "docker {arguments:?}: {err}"
+    );
     out
 }
 
 #[allow(clippy::disallowed_methods, reason = "a test runs programs")]
 fn run(arguments: &[&str]) -> (String, String) {
-    let output = Command::new("docker").args(arguments).output().expect(
-        "docker can be run: scripts/install-test-needs installs it and starts an engine",
-    );
+    let output = Command::new("docker")
+        .args(arguments)
+        .output()
+        .expect("docker can be run: scripts/install-test-needs installs it and starts an engine");
     (
         String::from_utf8_lossy(&output.stdout).into_owned(),
         String::from_utf8_lossy(&output.stderr).into_owned(),
