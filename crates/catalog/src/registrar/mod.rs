@@ -98,7 +98,7 @@ impl Registrar {
         &self,
         id: &str,
         deadline: Duration,
-    ) -> impl Future<Output = Deregistration> + Send + 'static {
+    ) -> impl Future<Output = Deregistration> + Send + use<> {
         let (done, acknowledged) = oneshot::channel();
         let until = Instant::now() + deadline;
         self.change(|table| table.deregister(id, done, until));
