@@ -7,6 +7,10 @@
 //! act*. Nothing behind this crate knows which spelling was used, except where behaviour really
 //! differs ([`Generation`]).
 //!
+//! Every mistake of a file is reported, not only the first ([`Errors`]): each with the way to the
+//! value, what is wrong, what would be right, and the line with a caret under the value. What is
+//! secret (tokens, values of variables like `DB_PASSWORD`) is shown in none of them.
+//!
 //! The crate is pure: it reads one file ([`source::read`]) and nothing else. The environment,
 //! the host's name and its addresses are given to it as [`Host`].
 

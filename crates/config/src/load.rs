@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     Command, Config, Errors, Generation, Host, Source,
     decode::{Field, Keys, Report},
-    error::{Mask, Problem},
+    error::{Mask, Problem, without_values},
     generation,
     json5::{self, Span, Value},
     render::{self, render},
@@ -18,10 +18,17 @@ use crate::{
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load(source: &Source, application: &[String], host: &Host) -> Result<Config, Errors> {
-    let failed = |problems| Errors::new(&source.name, false, problems);
+    let failed = |templated, mut problems: Vec<Problem>| {
+        for problem in &mut problems {
+            problem.fault = without_values(&problem.fault, &host.environment);
+        }
+        Errors::new(&source.name, templated, problems)
+    };
     let text = match render(&source.text, &host.environment) {
         Ok(text) => text,
-        Err(error) => return Err(failed(vec![template_problem(&source.text, &error, host)])),
+        Err(error) => {
+            return Err(failed(false, vec![template_problem(&source.text, &error, host)]));
+        }
     };
     let mut problems = Vec::new();
     let command = application_command(application, &host.environment, &mut problems);
@@ -32,7 +39,7 @@ pub fn load(source: &Source, application: &[String], host: &Host) -> Result<Conf
     match config {
         Some(config) if problems.is_empty() => Ok(Config { warnings, ..config }),
         // Without a configuration there is a problem that says why.
-        _ => Err(Errors::new(&source.name, text != source.text, problems)),
+        _ => Err(failed(text != source.text, problems)),
     }
 }
 

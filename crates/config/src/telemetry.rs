@@ -9,7 +9,8 @@ use crate::{job::JobId, job::Service};
 pub struct Telemetry {
     /// Where it listens: the chosen interface only.
     pub listen: SocketAddr,
-    /// How it is advertised: service `containerpilot`, TTL 15 s, heartbeat every 5 s.
+    /// How it is advertised, if there is a catalog: service `containerpilot`, TTL 15 s, heartbeat
+    /// every 5 s.
     pub service: Service,
     /// What it serves besides the program's own metrics.
     pub metrics: Vec<Metric>,

@@ -36,7 +36,8 @@ fn job<'a>(config: &'a Config, name: &str) -> &'a Job {
 
 fn command(job: &Job) -> String {
     let Command { program, args } = &job.exec.as_ref().expect("a command").command;
-    [&[program.clone()], args.as_slice()].concat().join("|")
+    let words = std::iter::once(program).chain(args);
+    words.map(String::as_str).collect::<Vec<_>>().join("|")
 }
 
 fn once(trigger: Trigger) -> When {
@@ -178,7 +179,7 @@ fn tasks_coprocesses_and_all_the_small_liberties() {
     let config = good(
         r#"{ consul: "c:1",
              tasks: [{ command: "date", frequency: "1500ms" }, { name: "t", command: ["a b"], frequency: 5, timeout: "1s" }],
-             coprocesses: [{ command: "/bin/x.sh y" }, { name: "x", command: "/bin/x.sh", restarts: "2" }, { command: "/bin/x.sh z" }] }"#,
+             coprocesses: [{ command: "/bin/x.sh y" }, { name: "x", command: "/bin/x.sh", restarts: "2" }, { command: "/bin/x.sh z", restarts: 0 }] }"#,
         "",
         &[],
     );
@@ -194,6 +195,7 @@ fn tasks_coprocesses_and_all_the_small_liberties() {
     assert_eq!(command(job(&config, "t")), "a b");
     assert_eq!(job(&config, "/bin/x.sh").restarts, Restarts::Never);
     assert_eq!(job(&config, "x").restarts, Restarts::Limit(2));
+    assert_eq!(job(&config, "/bin/x.sh[2]").restarts, Restarts::Never);
 }
 
 #[test]

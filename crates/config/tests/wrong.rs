@@ -273,6 +273,7 @@ fn jobs_of_version_3() {
         ("a timeout for ever", jobs("{ name: \"app\", exec: \"a\", timeout: \"3000000h\" }")),
         ("a word for a switch", jobs("{ name: \"app\", exec: \"a\", logging: { raw: \"true\" } }")),
         ("restarts for ever on each event", jobs("{ name: \"db\", exec: \"db\" }, { name: \"app\", exec: \"a\", restarts: \"unlimited\", when: { source: \"db\", each: \"healthy\" } }")),
+        ("restarts for ever on a signal", jobs("{ name: \"app\", exec: \"a\", restarts: \"unlimited\", when: { source: \"SIGHUP\" } }")),
         ("a watch without anything", "{ consul: \"c:1\", watches: [{}] }".into()),
         ("two watches of one name", "{ consul: \"c:1\", watches: [{ name: \"a\", interval: 1 }, { name: \"a\", interval: 1 }] }".into()),
         ("advertised without a catalog", "{ jobs: [{ name: \"app\", port: 80, health: { interval: 1, ttl: 5 } }] }".into()),
@@ -426,6 +427,31 @@ fn secrets_are_never_shown() {
         let message = load(text, "", &host).expect_err(text);
         assert!(!message.contains("hunter2"), "{text}:\n{message}");
     }
+    // In messages of functions, and in addresses of the environment.
+    for text in ["{ a: {{ loop .DB_PASSWORD }} }", "{ a: {{ 1 | regexReplaceAll .DB_PASSWORD }} }"]
+    {
+        let message = load(text, "", &host).expect_err(text);
+        assert!(!message.contains("hunter2"), "{text}:\n{message}");
+    }
+    let variable = support::host(&[("CONSUL_HTTP_ADDR", "http://me:hunter2@c:1")]);
+    let message = load("{ jobs: [] }", "", &variable).expect_err("wrong");
+    assert!(!message.contains("hunter2"), "{message}");
     let good = load("{ consul: \"c:1\", jobs: [] }", "", &host).expect("good");
     assert!(!format!("{good:?}").contains("hunter2"));
+}
+
+#[test]
+fn problems_can_be_read_by_programs() {
+    let source = config::Source {
+        name: "x".into(),
+        text: "{\n  jobs: [{ name: \"a\", exec: \"a\", timeout: '5x', restart: 1 }]\n}".into(),
+    };
+    let errors = config::load(&source, &[], &host(&[])).expect_err("wrong");
+    let [timeout, restart] = errors.problems() else { panic!("{errors}") };
+    assert_eq!(timeout.path, "jobs[0] (a).timeout");
+    assert_eq!(timeout.value.as_deref(), Some("\"5x\""));
+    assert_eq!(timeout.rule, "want a number of seconds or like \"1m30s\"");
+    let position = timeout.position.expect("a place");
+    assert_eq!((position.line, position.column), (2, 43));
+    assert_eq!((restart.path.as_str(), restart.value.as_deref()), ("jobs[0] (a)", Some("restart")));
 }

@@ -189,7 +189,9 @@ impl Environment<'_> {
         let text = self.get(variable).unwrap_or_else(|| DEFAULT_ADDRESS.into());
         address::parse(&text)
             .map_err(|fault| {
-                let fault = format!("{text:?} in the environment {fault}");
+                // What stands before an @ may be a password.
+                let shown = text.rsplit('@').next().unwrap_or("");
+                let fault = format!("{shown:?} in the environment {fault}");
                 self.report.problem_nowhere(variable, fault, address::RULE);
             })
             .ok()

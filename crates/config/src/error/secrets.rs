@@ -20,11 +20,9 @@ impl Mask {
     pub(crate) fn new(text: &str, environment: &BTreeMap<String, String>) -> Self {
         let mut spans = tokens(text);
         spans.extend(passwords(text));
-        for (name, value) in environment {
-            if value.len() >= SHORTEST && speaks_of_secrets(name) {
-                let found = text.match_indices(value.as_str());
-                spans.extend(found.map(|(start, _)| Span { start, end: start + value.len() }));
-            }
+        for (_, value) in secret_variables(environment) {
+            let found = text.match_indices(value.as_str());
+            spans.extend(found.map(|(start, _)| Span { start, end: start + value.len() }));
         }
         Self { spans }
     }
@@ -43,6 +41,23 @@ impl Mask {
         let show = |(offset, char)| if secret(span.start + offset) { '*' } else { char };
         part.char_indices().map(show).collect()
     }
+}
+
+/// A message in which the values of secret variables are replaced.
+pub(crate) fn without_values(message: &str, environment: &BTreeMap<String, String>) -> String {
+    let mut message = message.to_owned();
+    for (_, value) in secret_variables(environment) {
+        message = message.replace(value, "***");
+    }
+    message
+}
+
+/// The variables whose names speak of secrets, and whose values are long enough to be told from
+/// other words.
+fn secret_variables(
+    environment: &BTreeMap<String, String>,
+) -> impl Iterator<Item = (&String, &String)> {
+    environment.iter().filter(|(name, value)| value.len() >= SHORTEST && speaks_of_secrets(name))
 }
 
 fn speaks_of_secrets(name: &str) -> bool {

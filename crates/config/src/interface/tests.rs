@@ -56,6 +56,14 @@ fn the_first_specification_that_matches_wins() {
 }
 
 #[test]
+fn any_interface_but_loopback() {
+    let loopback: Vec<_> = host().into_iter().filter(|found| found.interface == "lo").collect();
+    for specification in ["inet", "inet6"] {
+        assert!(check_interface(&[specification.into()], &loopback).is_err(), "{specification}");
+    }
+}
+
+#[test]
 fn no_match_lists_everything() {
     let error = find(&["eth9", "172.16.0.0/12"]).expect_err("no match");
     assert_eq!(

@@ -7,8 +7,8 @@ use super::{
 use crate::{
     decode::Report,
     job::{
-        Announce, Backoff, Exec, Job, JobEvent, KillAfter, Restarts, Role, Stop, StopAfter,
-        StopTarget, Trigger, When,
+        Announce, Backoff, Exec, Frequency, Job, JobEvent, KillAfter, Restarts, Role, Stop,
+        StopAfter, StopTarget, Trigger, When,
     },
     variable::pid_variable,
 };
@@ -33,14 +33,14 @@ pub(super) fn translate(file: &File<'_>, report: &Report<'_>) -> Vec<Job> {
 
 fn translated(raw: &RawJob<'_>, file: &File<'_>, names: &Names<'_>) -> Job {
     let when = raw.when.resolve(names);
-    let interval = match when {
-        When::Every { interval, .. } => Some(interval),
-        When::On { .. } => None,
+    let (interval, is_each) = match when {
+        When::Every { interval, .. } => (Some(interval), false),
+        When::On { frequency, .. } => (None, frequency == Frequency::Each),
     };
     let restarts = match &raw.restarts {
-        Some((field, Restarts::Unlimited)) if raw.when.is_each() => {
+        Some((field, Restarts::Unlimited)) if is_each => {
             let rule = "want a number or \"never\": every event starts the job anew";
-            field.refuse("cannot stand beside \"each\"", rule);
+            field.refuse("cannot stand beside \"each\", nor a signal", rule);
             Restarts::Never
         }
         Some((_, restarts)) => *restarts,

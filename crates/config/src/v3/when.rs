@@ -44,13 +44,6 @@ pub(super) struct RawWhen<'a> {
     wrong: bool,
 }
 
-impl RawWhen<'_> {
-    /// Whether every event counts.
-    pub(super) fn is_each(&self) -> bool {
-        matches!(self.event, Some((_, _, Frequency::Each)))
-    }
-}
-
 /// The key `when` of a job.
 pub(super) fn read<'a>(job: &mut Object<'a>) -> RawWhen<'a> {
     let mut when = RawWhen { field: job.take("when"), ..RawWhen::default() };
