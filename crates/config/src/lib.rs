@@ -1,6 +1,6 @@
 //! From the text of a configuration file, and the environment, to one validated [`Config`].
 //!
-//! The way of the data: [`render`] (Go templates over the environment) → [`json5`] (a tree in
+//! The way of the data: [`render()`] (Go templates over the environment) → [`json5`] (a tree in
 //! which every value knows where it stands) → `v2` or `v3` (what the user may write, per
 //! generation) → the types in [`job`], [`watch`], [`catalog`], [`telemetry`] (what the program
 //! needs to know). The two generations are two spellings of one model: *sources observe, jobs

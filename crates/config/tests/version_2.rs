@@ -119,7 +119,7 @@ fn everything_that_the_documentation_shows() {
     assert_eq!(pre_stop.when, once(Trigger::Job(application, JobEvent::Stopping)));
     let hook_streams = Streams::Logged { stdout: LogLevel::Info, stderr: LogLevel::Debug };
     assert_eq!(pre_stop.exec.as_ref().map(|exec| exec.streams), Some(hook_streams));
-    assert_eq!(command(job(&config, "preStart")), "/opt/containerpilot/onStart-script.sh|value");
+    assert_eq!(command(job(&config, "preStart")), "/opt/pilot/onStart.sh|value");
 }
 
 #[test]
