@@ -15,6 +15,10 @@ use crate::options::Options;
 use crate::random;
 use crate::store::{Check, Node, Status, Store, Topic};
 
+/// The service and the check that stand for the catalog itself; clients cannot remove them.
+pub(crate) const OWN_SERVICE: &str = "consul";
+pub(crate) const OWN_CHECK: &str = "serfHealth";
+
 /// The catalog and the agent in front of it.
 #[derive(Debug)]
 pub(crate) struct App {
@@ -53,11 +57,11 @@ impl App {
             ..Node::default()
         };
         store.set_node(node);
-        store.set_service(&name, plain_service("consul", address.port()));
+        store.set_service(&name, plain_service(OWN_SERVICE, address.port()));
         store.set_check(
             &name,
             Check {
-                id: "serfHealth".into(),
+                id: OWN_CHECK.into(),
                 name: "Serf Health Status".into(),
                 status: Status::Passing,
                 notes: String::new(),

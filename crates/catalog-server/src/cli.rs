@@ -105,10 +105,12 @@ fn set(options: &mut Options, flag: &str, value: String) -> Result<(), Error> {
     Ok(())
 }
 
-/// `:8500` listens everywhere, as in Go.
+/// `:8500` listens everywhere, as in Go; of a name's addresses an IPv4 one is preferred, since
+/// that is where clients look for `localhost`.
 fn address(text: &str) -> Option<SocketAddr> {
     let text = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
-    text.to_socket_addrs().ok()?.next()
+    let found: Vec<SocketAddr> = text.to_socket_addrs().ok()?.collect();
+    found.iter().find(|address| address.is_ipv4()).or(found.first()).copied()
 }
 
 #[cfg(test)]
@@ -127,6 +129,7 @@ mod tests {
         let set = options(&["-http", ":0", "--node=n", "-min-deregister", "2s", "-max-blocked=7"]);
         assert_eq!(set.http.to_string(), "0.0.0.0:0");
         assert_eq!((set.node.as_str(), set.min_deregister.as_secs(), set.max_blocked), ("n", 2, 7));
+        assert_eq!(options(&["-http", "localhost:1"]).http.to_string(), "127.0.0.1:1");
         assert_eq!(options(&[]).http.to_string(), "127.0.0.1:8500");
     }
 

@@ -152,7 +152,8 @@ impl CheckDefinition {
     }
 
     fn read(mut fields: Fields, bad_status: &str) -> Result<Self, Refusal> {
-        let id = [fields.text("CheckID")?, fields.text("ID")?].concat();
+        let (check_id, id) = (fields.text("CheckID")?, fields.text("ID")?);
+        let id = if check_id.is_empty() { id } else { check_id };
         let name = fields.text("Name")?;
         let notes = fields.text("Notes")?;
         let service_id = fields.text("ServiceID")?;

@@ -12,8 +12,8 @@
 //! belongs to: the instances of one service, the checks of one node, the list of names, one key,
 //! each prefix of a key. A query names the topic that it asks for; its `X-Consul-Index` is when
 //! that topic last changed, and a blocked query sleeps on the topic's bell, so a change wakes
-//! those who asked for it and nobody else. A blocked query costs its connection and a few hundred
-//! bytes.
+//! those who asked for it and nobody else. A blocked query costs about 11 KiB, nearly all of it
+//! its connection's buffers.
 //!
 //! `http` has one file for each area of the API; `definition` reads and validates what clients
 //! register; `view` writes the store in Consul's field names; `checks` waits for heartbeats, makes

@@ -14,13 +14,13 @@ fn main() -> ExitCode {
         Ok(Command::Serve(options)) => options,
         Ok(Command::Print(text)) => return print(&text),
         Err(error) => {
-            eprintln!("catalog-server: {error} (-help lists the flags)");
+            complain(&format!("catalog-server: {error} (-help lists the flags)"));
             return ExitCode::from(2);
         }
     };
     raise_descriptor_limit();
     let served = Server::bind(options).and_then(|server| {
-        println!("listening on http://{}", server.address());
+        print(&format!("listening on http://{}", server.address()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(Error::Start)?.block_on(async {
             let terminate = signal(SignalKind::terminate()).map_err(Error::Start)?;
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("catalog-server: {error}");
+            complain(&format!("catalog-server: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -48,6 +48,10 @@ async fn either(mut one: Signal, mut two: Signal) {
 fn print(text: &str) -> ExitCode {
     let _ = writeln!(std::io::stdout(), "{text}");
     ExitCode::SUCCESS
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Each blocked query holds a descriptor, and a login's usual limit is 1024.

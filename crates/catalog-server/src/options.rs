@@ -1,5 +1,6 @@
 //! What can be set when the catalog starts.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -51,7 +52,8 @@ pub enum Log {
 impl Log {
     pub(crate) fn line(self, text: &str) {
         if self == Self::Stderr {
-            eprintln!("catalog-server: {text}");
+            // Nobody may be left to read it.
+            let _ = writeln!(std::io::stderr(), "catalog-server: {text}");
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
-use crate::app::App;
+use crate::app::{App, OWN_CHECK, OWN_SERVICE};
 use crate::definition::{CheckDefinition, Pace, Probe};
 use crate::random;
 use crate::store::{Check, Status};
@@ -103,13 +103,13 @@ impl App {
     /// Removes a check of this agent; false if there is none.
     pub(crate) fn stop_check(&self, id: &str) -> bool {
         self.checks.borrow_mut().remove(id);
-        self.store.borrow_mut().remove_check(&self.node, id)
+        id != OWN_CHECK && self.store.borrow_mut().remove_check(&self.node, id)
     }
 
     /// Removes a service of this agent and its checks; false if there is none.
     pub(crate) fn stop_service(&self, id: &str) -> bool {
         self.checks.borrow_mut().retain(|_, running| running.service_id != id);
-        self.store.borrow_mut().remove_service(&self.node, id)
+        id != OWN_SERVICE && self.store.borrow_mut().remove_service(&self.node, id)
     }
 
     /// Removes services that have been critical for longer than their checks allow, for ever.

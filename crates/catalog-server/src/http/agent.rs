@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::health::truth;
 use super::{Refusal, Reply, Request, agent_checks};
-use crate::app::App;
+use crate::app::{App, OWN_CHECK, OWN_SERVICE};
 use crate::definition::ServiceDefinition;
 use crate::store::{Check, Node, Service, Status};
 use crate::view;
@@ -95,7 +95,7 @@ fn member(app: &App) -> Value {
 
 /// Whether the agent shows a service: its own entry is the catalog's alone.
 fn shown(service: &&Service) -> bool {
-    service.id != "consul"
+    service.id != OWN_SERVICE
 }
 
 fn services(app: &App) -> Value {
@@ -108,7 +108,7 @@ fn services(app: &App) -> Value {
 
 fn checks(app: &App) -> Value {
     let shown = app.with_node(|node| {
-        let checks = node.checks.values().filter(|check| check.id != "serfHealth");
+        let checks = node.checks.values().filter(|check| check.id != OWN_CHECK);
         checks.map(|c| (c.id.clone(), view::agent_check(node, c))).collect::<Map<_, _>>()
     });
     shown.unwrap_or_default().into()
@@ -250,7 +250,7 @@ fn health(app: &App, request: &Request, path: &str) -> Result<Reply, Refusal> {
 }
 
 fn aggregate(node: &Node, service: &Service) -> (&'static str, Value) {
-    let deciding = || node.deciding(&service.id).filter(|check| check.id != "serfHealth");
+    let deciding = || node.deciding(&service.id).filter(|check| check.id != OWN_CHECK);
     let worst = deciding().map(|check| check.status).max().unwrap_or(Status::Passing);
     let maintained = deciding().any(|check| check.kind == "maintenance");
     let status = if maintained { "maintenance" } else { worst.as_str() };

@@ -147,9 +147,10 @@ impl Store {
         if let Some(old_name) = renamed {
             self.unlist(&old_name, node, &id);
         }
-        self.by_name.entry(name.clone()).or_default().insert((node.to_owned(), id));
+        self.by_name.entry(name.clone()).or_default().insert((node.to_owned(), id.clone()));
         if !listed {
             self.touch(Topic::Services);
+            self.touch_checks_of(node, &id, &name);
         }
         self.touch(Topic::Node(node.to_owned()));
         self.touch(Topic::Health(name.clone()));
@@ -274,6 +275,16 @@ impl Store {
                     self.touch(Topic::Health(name));
                 }
             }
+        }
+    }
+
+    /// A service's name and tags are part of every answer about its checks.
+    fn touch_checks_of(&mut self, node: &str, id: &str, name: &str) {
+        let checks = self.nodes.get(node).into_iter().flat_map(|home| home.checks_of(id));
+        let states: BTreeSet<Status> = checks.map(|check| check.status).collect();
+        if !states.is_empty() {
+            self.touch_check(node, Some(name));
+            self.touch_states(states);
         }
     }
 

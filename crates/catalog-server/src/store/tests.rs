@@ -1,4 +1,7 @@
+use serde_json::json;
+
 use super::*;
+use crate::view;
 
 fn store() -> Store {
     let mut store = Store::default();
@@ -128,4 +131,111 @@ fn nothing_is_kept_of_names_that_come_and_go() {
     }
     assert_eq!(store.by_name.len(), 0);
     assert!(store.index(&Topic::Service("id-7".into())) > 100);
+}
+
+/// What a query of a topic would answer.
+fn answer(store: &Store, topic: &Topic) -> String {
+    let checks = |wanted: &dyn Fn(&Check) -> bool| -> Vec<serde_json::Value> {
+        let all = store.nodes().flat_map(|n| n.checks.values().map(move |c| (n, c)));
+        all.filter(|(_, c)| wanted(c)).map(|(n, c)| view::check(n, c)).collect()
+    };
+    let shown = match topic {
+        Topic::Nodes => json!(store.nodes().map(|n| view::node(n, "dc")).collect::<Vec<_>>()),
+        Topic::Node(name) => json!(store.node(name).map(|n| view::node_services(n, "dc"))),
+        Topic::NodeChecks(_) => json!(checks(&|_| true)),
+        Topic::Services => json!(store.service_names().collect::<Vec<_>>()),
+        Topic::Service(name) => json!(
+            store
+                .instances(name)
+                .map(|(n, s)| view::catalog_service(n, s, "dc"))
+                .collect::<Vec<_>>()
+        ),
+        Topic::Health(name) => {
+            json!(store.instances(name).map(|(n, s)| view::health(n, s, "dc")).collect::<Vec<_>>())
+        }
+        Topic::ServiceChecks(name) => json!(
+            store
+                .instances(name)
+                .flat_map(|(n, s)| n.checks_of(&s.id).map(move |c| view::check(n, c)))
+                .collect::<Vec<_>>()
+        ),
+        Topic::State(state) => json!(checks(&|c| state == "any" || c.status.as_str() == state)),
+        Topic::Key(key) => json!(store.kv().get(key).map(|pair| view::pair(key, pair))),
+        Topic::Prefix(prefix) => {
+            json!(store.kv().below(prefix).map(|(k, p)| view::pair(k, p)).collect::<Vec<_>>())
+        }
+    };
+    shown.to_string()
+}
+
+/// No client that waits misses a change: whatever happens, an answer that differs has a higher
+/// index.
+#[test]
+fn a_different_answer_has_a_higher_index() {
+    let name = |text: &str| text.to_owned();
+    let mut topics = vec![Topic::Nodes, Topic::Services, Topic::Node(name("n"))];
+    topics.push(Topic::NodeChecks(name("n")));
+    for service in ["a", "b", "c"] {
+        topics.extend(
+            [Topic::Service, Topic::Health, Topic::ServiceChecks].map(|t| t(name(service))),
+        );
+    }
+    topics.extend(["any", "passing", "critical"].map(|state| Topic::State(name(state))));
+    topics.extend(["k", "k/1", "k/2", "l"].map(|key| Topic::Key(name(key))));
+    topics.extend(["", "k", "k/", "l"].map(|prefix| Topic::Prefix(name(prefix))));
+
+    // A fixed sequence (xorshift), so that a failure can be repeated.
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut pick = |n: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed as usize % n
+    };
+    let mut store = store();
+    let mut seen: Vec<(u64, String)> =
+        topics.iter().map(|topic| (store.index(topic), answer(&store, topic))).collect();
+    for step in 0..800 {
+        let (ids, names, keys) = (["1", "2", "3"], ["a", "b", "c"], ["k", "k/1", "k/2", "l"]);
+        let id = ids[pick(3)];
+        let status = [Status::Passing, Status::Warning, Status::Critical][pick(3)];
+        let what = pick(9);
+        match what {
+            0 | 1 => {
+                let tags = vec![name(names[pick(3)])];
+                store.set_service("n", Service { tags, ..service(id, names[pick(3)]) });
+            }
+            2 => drop(store.remove_service("n", id)),
+            3 => {
+                let of = ["", "1", "2", "3"][pick(4)];
+                let known = of.is_empty() || store.node("n").unwrap().services.contains_key(of);
+                if known {
+                    store.set_check("n", check(id, of, status));
+                }
+            }
+            4 => drop(store.update_check("n", id, status, name(names[pick(3)]))),
+            5 => drop(store.remove_check("n", id)),
+            6 => {
+                let address = name(names[pick(3)]);
+                store.set_node(Node { name: name("n"), address, ..Node::default() });
+            }
+            7 => {
+                let (kv, index) = store.kv_mut();
+                kv.set(index, keys[pick(4)], vec![pick(2) as u8], 0);
+            }
+            _ => {
+                let (kv, index) = store.kv_mut();
+                kv.delete(index, keys[pick(4)]);
+            }
+        }
+        for (topic, (index, before)) in topics.iter().zip(&mut seen) {
+            let (now, after) = (store.index(topic), answer(&store, topic));
+            assert!(now >= *index, "step {step}, change {what}: {topic:?} went back to {now}");
+            assert!(
+                now > *index || after == *before,
+                "step {step}, change {what}: {topic:?} stayed at {now}\n{before}\n{after}"
+            );
+            (*index, *before) = (now, after);
+        }
+    }
 }
