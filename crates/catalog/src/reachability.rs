@@ -153,6 +153,11 @@ impl Reachability {
 }
 
 impl Turn {
+    /// The registry has not answered lately, and everybody waits for the outcome of this.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.probe
+    }
+
     /// The request has ended so. Any answer, even a refusal, means that the registry is there.
     pub(crate) fn report<T>(&self, outcome: &Result<T, Error>) {
         match outcome {

@@ -105,6 +105,10 @@ async fn follow(catalog: Arc<dyn Catalog>, query: Query, tell: cell::Sender<Set>
         pace.pause().await;
         let turn = catalog.reachability().turn().await;
         recoveries.mark_unchanged();
+        if turn.is_probe() {
+            // Everybody waits for what comes of it: it must not hang on for a change.
+            after = None;
+        }
         let outcome = tokio::select! {
             outcome = catalog.instances(&query, after, wait) => outcome,
             // Whatever this query hangs on may have died in the outage.
