@@ -111,8 +111,8 @@ impl Functions {
         self
     }
 
-    /// The function of that name.
-    pub(crate) fn get(&self, name: &str) -> Option<&Rc<Function>> {
+    /// The function of that name; not one of Go's own.
+    pub fn get(&self, name: &str) -> Option<&Rc<Function>> {
         self.map.get(name)
     }
 }

@@ -3,6 +3,8 @@
 //! `tests/golden/generate.sh` writes the expected results; `tests/golden/generate/main.go` tells
 //! the format of the files.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // It is a test.
+
 mod support;
 
 use gotemplate::{MissingKey, Options, Template, Value};

@@ -1,5 +1,6 @@
 //! The data and functions of the golden cases; `generate/main.go` has the same in Go.
 #![allow(dead_code)] // Each test file uses its part.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // It serves tests.
 
 use gotemplate::{Functions, List, Map, Object, Signature, Type, Value};
 use std::rc::Rc;
@@ -112,7 +113,7 @@ fn strings(items: impl IntoIterator<Item = String>) -> Value {
 }
 
 /// The functions that all cases may use.
-pub fn functions() -> Functions {
+pub(crate) fn functions() -> Functions {
     const STRING: Type = Type::String;
     const STRINGS: Type = Type::List(&Type::String);
     let mut f = Functions::new();
@@ -135,7 +136,7 @@ pub fn functions() -> Functions {
         other => panic!("{other:?}"),
     });
     f.add_typed("twice", Signature::fixed(&[Type::Uint]), |args| match &args[0] {
-        Value::Uint(u) => Ok((u * 2).into()),
+        Value::Uint(u) => Ok(u.wrapping_mul(2).into()),
         other => panic!("{other:?}"),
     });
     f.add_typed("yesno", Signature::fixed(&[Type::Bool]), |args| {
@@ -161,7 +162,7 @@ pub fn functions() -> Functions {
 }
 
 /// Data from its JSON form.
-pub fn data(json: &serde_json::Value) -> Value {
+pub(crate) fn data(json: &serde_json::Value) -> Value {
     match json {
         serde_json::Value::Null => Value::Nil,
         serde_json::Value::Bool(b) => (*b).into(),
@@ -217,6 +218,7 @@ fn tagged(tag: &str, json: &serde_json::Value) -> Value {
         "$tags" => Value::object(Tags(words(json))),
         "$service" => Value::object(service("main.Service", json)),
         "$pointer" => Value::object(service("*main.Service", json)),
+        "$func" => Value::Func(functions().get(json.as_str().unwrap()).unwrap().clone()),
         "$secret" => Value::object(Secret(json.as_str().unwrap().to_owned())),
         other => panic!("unknown tag {other}"),
     }
