@@ -54,6 +54,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let environment = BTreeMap::from([("PATH".to_owned(), std::env::var("PATH")?)]);
     let script = format!("yes {} | head -c {EACH}", "x".repeat(99));
     let args = ["-c".to_owned(), script];
+    memory("start")?;
     let start = Instant::now();
     for i in 0..count {
         let source = Source {
@@ -71,11 +72,29 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     output.finish(Duration::from_secs(10));
     let seconds = start.elapsed().as_secs_f64();
-    eprintln!("{:.0} MB/s", (EACH * count) as f64 / 1e6 / seconds);
-    for line in std::fs::read_to_string("/proc/self/status")?.lines() {
-        if line.starts_with("VmHWM") || line.starts_with("VmRSS") {
-            eprintln!("{line}");
-        }
+    let megabytes = (EACH * count) as f64 / 1e6;
+    let own = own_seconds()?;
+    eprintln!("{:.0} MB/s; {:.0} MB in a second of our own", megabytes / seconds, megabytes / own);
+    memory("busy")?;
+    std::thread::sleep(Duration::from_millis(1500));
+    memory("idle")?;
+    Ok(())
+}
+
+/// How long we (not our children) have had a processor: what counts if others are busy too.
+fn own_seconds() -> Result<f64, Box<dyn std::error::Error>> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ').skip(11).take(2);
+    let ticks: Result<Vec<u32>, _> = fields.map(str::parse).collect();
+    Ok(f64::from(ticks?.iter().sum::<u32>()) / 100.0)
+}
+
+/// Prints our resident memory.
+fn memory(when: &str) -> std::io::Result<()> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    for line in status.lines().filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
+    {
+        eprintln!("{when}: {line}");
     }
     Ok(())
 }

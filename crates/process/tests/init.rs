@@ -2,7 +2,7 @@
 
 mod support;
 
-use process::{Capture, ExitStatus, Group, Pid, Streams};
+use process::{Capture, ExitStatus, Group, Pid, Signal, Streams};
 use support::{Bench, children, reap_until, run};
 
 /// Set in the copy of this test that is PID 1.
@@ -50,4 +50,24 @@ async fn as_init(bench: &mut Bench) {
     let daemon: i32 = daemon.trim().parse().unwrap_or_default();
     assert!(daemon > 1);
     reap_until(&mut bench.processes, || children().is_empty()).await;
+    // A number that is used again: its new owner is a stranger and is not signalled.
+    let gone = bench.script("exit 0", Streams::Null);
+    bench.exit(gone).await;
+    let stranger = gone.as_raw() + 100;
+    std::fs::write("/proc/sys/kernel/ns_last_pid", (stranger - 1).to_string()).unwrap_or_default();
+    let known = bench.script("exit 0", Streams::Null);
+    bench.exit(known).await;
+    assert_eq!(known.as_raw(), stranger, "the kernel does not let us choose a pid");
+    // The shell gets the number before, and its orphan the known one.
+    std::fs::write("/proc/sys/kernel/ns_last_pid", (stranger - 2).to_string()).unwrap_or_default();
+    let shell = bench.script("sleep 1000 & exit 0", Streams::Null);
+    bench.exit(shell).await;
+    assert_eq!(children(), [stranger]);
+    bench.processes.signal(known, Signal::SIGKILL);
+    bench.processes.signal_group(known, Signal::SIGKILL);
+    // Were it killed, it would be a zombie from the moment that kill returned, and reaped here.
+    let short =
+        tokio::time::timeout(std::time::Duration::from_millis(50), bench.processes.next_exit());
+    assert!(short.await.is_err());
+    assert_eq!(children(), [stranger], "a stranger was killed");
 }

@@ -74,6 +74,19 @@ fn a_line_of_3_mib_loses_nothing() {
 }
 
 #[test]
+fn an_end_of_line_after_a_piece_is_no_line() {
+    run(async {
+        let mut bench = Bench::new();
+        // Usually the pause lets the line be cut right before its end; it is the same without.
+        let script = "head -c 1048576 /dev/zero | tr '\\0' x; sleep 0.2; echo; echo; echo next";
+        let pid = bench.script(script, lines("a"));
+        bench.exit(pid).await;
+        let expected = format!("a|INFO|{}\na|INFO|\na|INFO|next\n", "x".repeat(1 << 20));
+        assert!(bench.log_text() == expected);
+    });
+}
+
+#[test]
 fn any_byte_passes() {
     run(async {
         let mut bench = Bench::new();

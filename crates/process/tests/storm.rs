@@ -18,7 +18,9 @@ fn eight_hundred_at_once_with_four_hundred_orphans() {
             let code = (i % 256) as u8;
             // All wait for the gate, so that they are concurrent indeed. Every second one leaves an
             // orphan by a double fork, some of which outlive their parents.
-            let wait = format!("until [ -e {gate_path} ]; do sleep 0.5; done");
+            // Not for ever, should this test die.
+            let wait =
+                format!("until [ -e {gate_path} ] || [ $((t+=1)) -gt 60 ]; do sleep 0.5; done");
             let script = match i % 4 {
                 0 => format!("{wait}; (true &); exit {code}"),
                 2 => format!("{wait}; (sleep 0.2 &); exit {code}"),

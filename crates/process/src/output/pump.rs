@@ -26,6 +26,11 @@ const READ_BLOCKED: usize = 4 << 10;
 /// Events taken from the system in one round.
 const ROUND: usize = 64;
 
+/// After so much silence, in milliseconds, buffers larger than this altogether are given back: most
+/// programs are silent most of the time.
+const IDLE: u16 = 1000;
+const SPARE: usize = 16 << 10;
+
 /// What epoll reports; pipes have the tokens from [`FIRST_PIPE`].
 const WAKE: u64 = 0;
 const SINK: u64 = 1;
@@ -77,7 +82,14 @@ impl Pump {
     pub(super) fn run(mut self) {
         let mut events = [EpollEvent::empty(); ROUND];
         loop {
-            let count = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
+            let large = self.scratch.capacity() + self.writer.capacity() > SPARE;
+            let timeout = if large { EpollTimeout::from(IDLE) } else { EpollTimeout::NONE };
+            let count = match self.epoll.wait(&mut events, timeout) {
+                Ok(0) => {
+                    self.scratch = Vec::new();
+                    self.writer.shrink();
+                    continue;
+                }
                 Ok(count) => count,
                 Err(Errno::EINTR) => continue,
                 // Our own descriptor is no epoll any more: there is nothing left to do.

@@ -104,7 +104,7 @@ impl Writer {
 
     /// How many bytes wait.
     pub(super) fn waiting(&self) -> usize {
-        self.buffer.len() - self.written
+        self.buffer.len().saturating_sub(self.written)
     }
 
     pub(super) fn write_if_much(&mut self) {
@@ -184,6 +184,19 @@ impl Writer {
             }
         } else if self.written > self.buffer.len() / 2 {
             self.buffer.drain(..self.written);
+            self.written = 0;
+        }
+    }
+
+    /// How much memory it holds, in bytes; none if it is in use and must not shrink.
+    pub(super) fn capacity(&self) -> usize {
+        if self.waiting() == 0 { self.buffer.capacity() } else { 0 }
+    }
+
+    /// Gives back the memory, if nothing waits.
+    pub(super) fn shrink(&mut self) {
+        if self.waiting() == 0 {
+            self.buffer = Vec::new();
             self.written = 0;
         }
     }

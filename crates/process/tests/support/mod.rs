@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use process::{
-    Capture, Exit, Group, LineFormat, Output, Pid, Processes, Sink, Source, Spec, Streams,
+    Capture, Exit, Group, LineFormat, Output, Pid, Processes, Signal, Sink, Source, Spec, Streams,
 };
 
 /// Nothing in these tests takes this long, unless it hangs.
@@ -115,6 +115,17 @@ impl Bench {
 
     pub(crate) fn log_text(&self) -> String {
         String::from_utf8(self.log()).unwrap()
+    }
+}
+
+/// A test that fails leaves nobody behind.
+impl Drop for Bench {
+    fn drop(&mut self) {
+        for pid in children() {
+            let pid = nix::unistd::Pid::from_raw(pid);
+            let _ = nix::sys::signal::killpg(pid, Signal::SIGKILL);
+            let _ = nix::sys::signal::kill(pid, Signal::SIGKILL);
+        }
     }
 }
 
