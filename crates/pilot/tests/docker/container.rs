@@ -10,7 +10,7 @@ use std::{
 use testkit::wait_until;
 
 use crate::{
-    engine::{Finished, docker, try_docker},
+    engine::{Finished, docker, docker_quietly, docker_run},
     image::{Image, unique},
 };
 
@@ -72,7 +72,7 @@ impl Setup {
     pub(crate) fn run(self, config: &str, application: &[&str]) -> (Container, Finished) {
         self.folder.write("config.json5", config.as_bytes());
         let container = self.container();
-        let finished = try_docker(&[&container.words(&["run"]), &CONFIG[..], application].concat());
+        let finished = docker_run(&[&container.words(&["run"]), &CONFIG[..], application].concat());
         (container, finished)
     }
 
@@ -195,14 +195,17 @@ impl Container {
 impl Drop for Container {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let logs = try_docker(&["logs", "--tail=200", "--timestamps", &self.name]);
+            let logs = docker_quietly(&["logs", "--tail=200", "--timestamps", &self.name]);
             let show = |bytes: &[u8]| {
                 String::from_utf8_lossy(&bytes[..bytes.len().min(20_000)]).into_owned()
             };
-            eprintln!("--- stdout of {}\n{}", self.name, show(&logs.stdout));
-            eprintln!("--- stderr\n{}--- events\n{:#?}", show(&logs.stderr), self.moments());
+            if let Some(logs) = logs {
+                eprintln!("--- stdout of {}\n{}", self.name, show(&logs.stdout));
+                eprintln!("--- stderr\n{}", show(&logs.stderr));
+            }
+            eprintln!("--- events\n{}", show(&self.read("events")));
         }
-        try_docker(&["rm", "--force", "--volumes", &self.name]);
+        docker_quietly(&["rm", "--force", "--volumes", &self.name]);
     }
 }
 

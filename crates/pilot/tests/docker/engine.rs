@@ -1,15 +1,15 @@
 //! The `docker` command and its deadline.
 
-use std::{ffi::OsStr, process::Command};
+use std::{
+    ffi::OsStr,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
-/// How long a call of `docker` may take, in seconds: a laptop under load starts a container in
-/// a few.
-const DEADLINE: &str = "90";
+/// How long a call of `docker` may take: a laptop under load starts a container in a few seconds.
+const DEADLINE: Duration = Duration::from_secs(90);
 
-/// What `timeout` exits with when it had to end its program.
-const TIMED_OUT: [i32; 2] = [124, 137];
-
-/// What a program that has succeeded or failed wrote.
+/// A program that has ended, and what it wrote.
 pub(crate) struct Finished {
     /// Its exit code.
     pub(crate) code: i32,
@@ -24,10 +24,6 @@ impl Finished {
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).trim().to_owned()
     }
-
-    fn errors(&self) -> String {
-        String::from_utf8_lossy(&self.stderr).trim().to_owned()
-    }
 }
 
 /// Calls `docker` and answers with what it wrote.
@@ -35,45 +31,50 @@ impl Finished {
 /// # Panics
 /// If it fails or is not done in time.
 #[track_caller]
-pub(crate) fn docker<A: AsRef<OsStr>>(args: &[A]) -> Finished {
-    let finished = try_docker(args);
-    let words: Vec<_> = args.iter().map(|arg| arg.as_ref().to_string_lossy()).collect();
-    assert_eq!(finished.code, 0, "docker {}: {}", words.join(" "), finished.errors());
+pub(crate) fn docker(args: &[&str]) -> Finished {
+    let finished = docker_run(args);
+    let errors = String::from_utf8_lossy(&finished.stderr);
+    assert_eq!(finished.code, 0, "docker {}: {errors}", args.join(" "));
     finished
 }
 
-/// Calls `docker`, which may fail.
+/// Calls `docker run` in the foreground: its exit code is the container's.
 ///
 /// # Panics
 /// If it is not done in time.
 #[track_caller]
-pub(crate) fn try_docker<A: AsRef<OsStr>>(args: &[A]) -> Finished {
-    let mut words = vec![OsStr::new("docker")];
-    words.extend(args.iter().map(AsRef::as_ref));
-    within_deadline(&words)
+pub(crate) fn docker_run(args: &[&str]) -> Finished {
+    timed("docker", args).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Calls `docker` where a failure must not hide another: in drops.
+pub(crate) fn docker_quietly(args: &[&str]) -> Option<Finished> {
+    timed("docker", args).map_err(|error| eprintln!("{error}")).ok()
 }
 
 /// Runs a program and waits for its end.
 ///
-/// # Panics
-/// If it cannot be started or is not done in time.
-#[track_caller]
+/// # Errors
+/// It cannot be started, or is not done in time.
 #[allow(
     clippy::disallowed_methods,
     reason = "the engine's client is no child of the init program; `timeout` sees to its end"
 )]
-pub(crate) fn within_deadline(words: &[&OsStr]) -> Finished {
+pub(crate) fn timed(program: impl AsRef<OsStr>, args: &[&str]) -> Result<Finished, String> {
+    let begin = Instant::now();
     let output = Command::new("timeout")
-        .args(["--kill-after=5", DEADLINE])
-        .args(words)
-        .stdin(std::process::Stdio::null())
+        .arg("--kill-after=5")
+        .arg(DEADLINE.as_secs().to_string())
+        .arg(program)
+        .args(args)
+        .stdin(Stdio::null())
         .output()
-        .unwrap_or_else(|error| panic!("cannot run timeout: {error}"));
+        .map_err(|error| format!("cannot run timeout: {error}"))?;
+    // The codes that `timeout` has for this may be the program's own too.
+    if begin.elapsed() >= DEADLINE {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("not done in {DEADLINE:?}: {args:?}\n{errors}"));
+    }
     let code = output.status.code().unwrap_or(-1);
-    let finished = Finished { code, stdout: output.stdout, stderr: output.stderr };
-    let foreground = words.get(1).is_some_and(|word| *word == "run");
-    // The code of a foreground `docker run` is that of its container, 137 included.
-    let late = if foreground { &TIMED_OUT[..1] } else { &TIMED_OUT[..] };
-    assert!(!late.contains(&code), "not done in {DEADLINE} s: {words:?}\n{}", finished.errors());
-    finished
+    Ok(Finished { code, stdout: output.stdout, stderr: output.stderr })
 }

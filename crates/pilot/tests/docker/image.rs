@@ -1,13 +1,12 @@
 //! The image that the tests' containers run.
 
 use std::{
-    ffi::OsStr,
     path::Path,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use crate::engine::{try_docker, within_deadline};
+use crate::engine::{docker_quietly, timed};
 
 /// The image of the tests that are running now: removed with the last of them.
 static CURRENT: Mutex<Weak<Image>> = Mutex::new(Weak::new());
@@ -47,7 +46,7 @@ impl Image {
         );
         let image = Image { name: unique("containerpilot-test:run") };
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/build-test-image");
-        let built = within_deadline(&[script.as_os_str(), OsStr::new(&image.name)]);
+        let built = timed(&script, &[&image.name]).unwrap_or_else(|error| panic!("{error}"));
         let errors = String::from_utf8_lossy(&built.stderr);
         assert_eq!(built.code, 0, "scripts/build-test-image: {errors}");
         image
@@ -57,7 +56,7 @@ impl Image {
 impl Drop for Image {
     fn drop(&mut self) {
         // There is none if building it has failed.
-        try_docker(&["rmi", "--force", &self.name]);
+        docker_quietly(&["rmi", "--force", &self.name]);
     }
 }
 

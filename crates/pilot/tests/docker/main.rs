@@ -27,5 +27,6 @@ mod exits;
 mod image;
 mod orphans;
 mod output;
+mod relay;
 mod reload;
 mod stopping;

@@ -19,6 +19,7 @@ fn footprint(container: &Container) -> (u64, u64) {
         let text = container.shell(command);
         text.parse().unwrap_or_else(|_| panic!("{command}: {text:?}"))
     };
+    assert_eq!(container.shell("cat /proc/1/comm"), "containerpilot");
     (number("ls /proc/1/fd | wc -l"), number("awk '/^VmRSS/ { print $2 }' /proc/1/status"))
 }
 

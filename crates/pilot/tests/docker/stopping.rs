@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use testkit::{Consul, wait_until};
 
-use crate::container::{Container, SOON, Setup};
+use crate::{
+    container::{Container, SOON, Setup},
+    relay::slow_to_deregister,
+};
 
 /// The application needs 0.3 s; nobody may have waited for a timeout (5 s, or the engine's 10 s).
 const PROMPT: Duration = Duration::from_secs(4);
@@ -32,7 +35,7 @@ fn a_2x_container_leaves_the_catalog_before_its_application_stops() {
     let consul = Consul::start();
     let config = format!(
         r#"{{
-          consul: "{0}",
+          consul: "{}",
           logging: {{ level: "DEBUG", output: "stderr" }},
           preStop: "/fixtures/note preStop",
           postStop: "/fixtures/note postStop",
@@ -41,7 +44,7 @@ fn a_2x_container_leaves_the_catalog_before_its_application_stops() {
             interfaces: "static:127.0.0.1",
           }}],
         }}"#,
-        consul.address()
+        slow_to_deregister(consul.address())
     );
     let container = Setup::on_host()
         .option(&format!("--env=CONSUL={}", consul.address()))
@@ -77,7 +80,7 @@ fn a_frozen_consul_does_not_hold_up_docker_stop() {
     let consul = Consul::start();
     let config = format!(
         r#"{{
-          consul: "{0}",
+          consul: "{}",
           logging: {{ output: "stderr" }},
           preStop: "/fixtures/note preStop",
           postStop: "/fixtures/note postStop",
@@ -106,7 +109,7 @@ fn a_3x_container_runs_its_hooks_and_exits_with_0() {
     let consul = Consul::start();
     let config = format!(
         r#"{{
-          consul: "{0}",
+          consul: "{}",
           logging: {{ level: "DEBUG", output: "stderr" }},
           jobs: [
             {{
@@ -117,7 +120,7 @@ fn a_3x_container_runs_its_hooks_and_exits_with_0() {
             {{ name: "after", exec: "/fixtures/note after", when: {{ source: "app", once: "stopped" }} }},
           ],
         }}"#,
-        consul.address()
+        slow_to_deregister(consul.address())
     );
     let container =
         Setup::on_host().option(&format!("--env=CONSUL={}", consul.address())).start(&config, &[]);
