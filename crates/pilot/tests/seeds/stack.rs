@@ -118,7 +118,7 @@ impl Stack {
         });
     }
 
-    fn all_logs(&self) -> String {
+    pub(crate) fn all_logs(&self) -> String {
         let logs = self.containers.iter().map(|name| {
             let (out, err) = run(&["logs", "--tail", "15", name]);
             format!("--- {name}\n{out}{err}")
