@@ -230,7 +230,7 @@ fn slice(item: &Item, indexes: &[Item]) -> Result<Value, String> {
     };
     let mut bounds = [0, length, length];
     for (bound, index) in bounds.iter_mut().zip(indexes) {
-        if index.boxed && !index.value.is_nil() {
+        if index.boxed {
             return Err("cannot index slice/array with type interface {}".to_owned());
         }
         *bound = index_argument(index, length)?;

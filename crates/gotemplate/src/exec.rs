@@ -16,9 +16,9 @@ use std::rc::Rc;
 /// How deep templates may invoke templates; Go's limit.
 const MAX_INVOCATIONS: usize = 100_000;
 
-/// How many nodes and iterations one execution may take: some seconds' worth. Data is finite,
+/// How many nodes and iterations one execution may take: about a second's worth. Data is finite,
 /// but recursion can multiply it without end.
-const MAX_STEPS: u64 = 50_000_000;
+const MAX_STEPS: u64 = 10_000_000;
 
 /// How many bytes one execution may write.
 const MAX_OUTPUT: usize = 256 << 20;
