@@ -51,7 +51,14 @@ impl Drop for WatchHandle {
 /// runtime.
 #[must_use]
 pub fn watch(catalog: Arc<dyn Catalog>, query: Query) -> Watch {
-    let seen: Set = Arc::from([]);
+    watch_from(catalog, query, Arc::from([]))
+}
+
+/// As [`watch`], but what an earlier watch has seen is known: only what differs from that is a
+/// change.
+#[must_use]
+pub fn watch_from(catalog: Arc<dyn Catalog>, query: Query, known: Arc<[Instance]>) -> Watch {
+    let seen: Set = known;
     let (tell, news) = cell::channel(Arc::clone(&seen));
     let task = tokio::spawn(follow(catalog, query, tell)).abort_handle();
     Watch { seen, news, handle: WatchHandle { task } }

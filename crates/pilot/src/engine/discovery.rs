@@ -28,7 +28,7 @@ const CHANGES: usize = 64;
 pub(super) struct Discovery {
     registry: Option<Registry>,
     instances: Vec<Option<Instance>>,
-    queries: Vec<Query>,
+    queries: Vec<(Query, Arc<[catalog::Instance]>)>,
     watches: JoinSet<()>,
     changes: mpsc::Receiver<(WatchId, Arc<[catalog::Instance]>)>,
     changed: mpsc::Sender<(WatchId, Arc<[catalog::Instance]>)>,
@@ -75,6 +75,7 @@ impl Discovery {
         config: &Config,
         previous: Option<&Discovery>,
     ) -> Result<Discovery, String> {
+        let queries = config.watches.iter().map(|watch| query(watch, previous)).collect();
         let previous = previous.and_then(|discovery| discovery.registry.as_ref());
         let registry = match (&config.catalog, previous) {
             (None, _) => None,
@@ -89,7 +90,7 @@ impl Discovery {
         Ok(Discovery {
             registry,
             instances: config.jobs.iter().map(instance).collect(),
-            queries: config.watches.iter().map(query).collect(),
+            queries,
             watches: JoinSet::new(),
             changes,
             changed,
@@ -147,10 +148,12 @@ impl Discovery {
 
     /// Begins to watch.
     pub(super) fn watch(&mut self, id: WatchId) {
-        let (Some(registry), Some(query)) = (&self.registry, self.queries.get(id.0)) else {
+        let (Some(registry), Some((query, known))) = (&self.registry, self.queries.get(id.0))
+        else {
             return;
         };
-        let mut watch = catalog::watch(Arc::clone(&registry.catalog), query.clone());
+        let catalog = Arc::clone(&registry.catalog);
+        let mut watch = catalog::watch_from(catalog, query.clone(), Arc::clone(known));
         let changed = self.changed.clone();
         self.watches.spawn(async move {
             loop {
@@ -172,6 +175,9 @@ impl Discovery {
         loop {
             tokio::select! {
                 Some((watch, instances)) = self.changes.recv() => {
+                    if let Some((_, known)) = self.queries.get_mut(watch.0) {
+                        *known = Arc::clone(&instances);
+                    }
                     return News::Changed(watch, instances);
                 }
                 Some(over) = self.deregistrations.join_next() => {
@@ -255,11 +261,21 @@ fn instance(job: &config::Job) -> Option<Instance> {
     Some(Instance { registration, initial, presence: Presence::Never })
 }
 
-fn query(watch: &config::Watch) -> Query {
-    Query {
+/// What is asked for, and what is known of it: what the same watch of the previous configuration
+/// has seen is no change.
+fn query(watch: &config::Watch, previous: Option<&Discovery>) -> (Query, Arc<[catalog::Instance]>) {
+    let query = Query {
         service: watch.service.clone(),
         tag: watch.tag.clone(),
         datacenter: watch.datacenter.clone(),
         max_staleness: watch.interval,
-    }
+    };
+    let known = previous.and_then(|previous| {
+        let same = |(other, _): &&(Query, _)| {
+            (&other.service, &other.tag, &other.datacenter)
+                == (&query.service, &query.tag, &query.datacenter)
+        };
+        previous.queries.iter().find(same).map(|(_, known)| Arc::clone(known))
+    });
+    (query, known.unwrap_or_else(|| Arc::from([])))
 }

@@ -97,4 +97,9 @@ impl LineFormat for ChildLines {
         let child = Some((source.name.as_str(), pid));
         Line { level, child, message: line }.write(self.format, &mut self.clock, out);
     }
+
+    fn notice(&mut self, level: Level, notice: &str, out: &mut Vec<u8>) {
+        let line = Line { level, child: None, message: notice.as_bytes() };
+        line.write(self.format, &mut self.clock, out);
+    }
 }
