@@ -1,0 +1,151 @@
+//! The command line: what is printed, where, and with which exit code.
+
+use std::time::Duration;
+
+use testkit::{Ended, Finished, Program};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn pilot() -> Program {
+    Program::new(env!("CARGO_BIN_EXE_containerpilot"))
+}
+
+fn run(program: Program) -> Finished {
+    program.spawn().wait(PATIENCE)
+}
+
+fn fails(program: Program, code: i32, said: &[&str]) {
+    let finished = run(program);
+    assert_eq!(finished.ended, Ended::Code(code), "{}", finished.stderr);
+    for said in said {
+        assert!(finished.stderr.contains(said), "no {said:?} in: {}", finished.stderr);
+    }
+    assert!(finished.stderr.starts_with("containerpilot: "), "{}", finished.stderr);
+    assert_eq!(finished.stdout, "", "errors go to stderr");
+}
+
+#[test]
+fn version_and_help_are_printed() {
+    let version = run(pilot().arg("-version"));
+    assert_eq!(version.ended, Ended::Code(0));
+    let mut lines = version.stdout.lines();
+    let number = format!("Version: {}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(lines.next(), Some(number.as_str()));
+    assert!(lines.next().is_some_and(|line| line.starts_with("GitHash: ")), "{}", version.stdout);
+    let help = run(pilot().arg("--help"));
+    assert_eq!(help.ended, Ended::Code(0));
+    for flag in ["-config", "-template", "-out", "-version", "-help", "SIGHUP", "exit code"] {
+        assert!(help.stdout.contains(flag), "help does not speak of {flag}");
+    }
+}
+
+#[test]
+fn the_example_of_the_help_is_valid() {
+    let help = run(pilot().arg("-help")).stdout;
+    let begin = help.find("\n  {").expect("an example");
+    let config = help[begin..].replace("name: 'app'", "name: 'app', interfaces: 'static:10.0.0.1'");
+    // Its only job waits for nothing that is not there: `python3` is replaced to end at once.
+    let config = config.replace("python3 -m http.server 8080", "true");
+    let finished = run(pilot().arg("-config").arg(config.trim()));
+    assert_eq!(finished.ended, Ended::Code(0), "{}", finished.stderr);
+}
+
+#[test]
+fn a_template_is_rendered_to_where_it_is_wanted() {
+    let text = "{ consul: '{{ .HOST | default \"localhost\" }}:8500', level: '{{ .LEVEL }}' }";
+    let rendered = "{ consul: 'catalog:8500', level: '' }";
+    let program = || {
+        pilot().file("app.json", text).env("HOST", "catalog").args([
+            "-config",
+            "app.json",
+            "-template",
+        ])
+    };
+    assert_eq!(run(program()).stdout, rendered);
+    assert_eq!(run(program().args(["-out", "-"])).stdout, rendered);
+    for out in ["file://out.json", "out.json"] {
+        let mut running = program().arg(format!("-out={out}")).spawn();
+        let finished = running.wait(PATIENCE);
+        assert_eq!(finished.ended, Ended::Code(0), "{}", finished.stderr);
+        assert_eq!(finished.stdout, "");
+        assert_eq!(running.read("out.json").as_deref(), Some(rendered));
+    }
+    fails(program().args(["-out", "/nowhere/at/all"]), 1, &["/nowhere/at/all", "No such file"]);
+}
+
+#[test]
+fn the_configuration_is_found_in_each_form() {
+    let text = "{ jobs: [{ name: 'main', exec: 'echo it ran', logging: { raw: true } }] }";
+    for value in ["file://app.json", "app.json", text, &format!("\n  {text}")] {
+        let flag = run(pilot().file("app.json", text).args(["-config", value]));
+        assert_eq!(flag.stdout, "it ran\n", "{value}: {}", flag.stderr);
+        let variable = run(pilot().file("app.json", text).env("CONTAINERPILOT", value));
+        assert_eq!(variable.stdout, "it ran\n", "{value}: {}", variable.stderr);
+    }
+    let both = run(pilot().env("CONTAINERPILOT", "nowhere").args(["-config", text]));
+    assert_eq!(both.stdout, "it ran\n", "the flag wins: {}", both.stderr);
+}
+
+#[test]
+fn a_command_line_that_cannot_be_used_is_refused() {
+    fails(pilot().arg("-cnofig"), 2, &["-cnofig", "want one of -config"]);
+    fails(pilot().arg("-config"), 2, &["-config: want a value"]);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_is_refused() {
+    fails(pilot(), 1, &["no configuration", "-config", "CONTAINERPILOT"]);
+    fails(pilot().args(["-config", "missing.json"]), 1, &["missing.json", "No such file"]);
+    fails(pilot().args(["-config", "http://x"]), 1, &["http://x", "file://"]);
+    let unreadable = pilot().file("folder/file", "").args(["-config", "folder"]);
+    fails(unreadable, 1, &["folder", "directory"]);
+    fails(pilot().args(["-config", "{ jobs: [ }"]), 1, &["-config:1:11"]);
+    fails(pilot().args(["-config", "{ jobs: [], consul: '{{ .X' }"]), 1, &["unclosed action"]);
+    let socket = "{ consul: 'https://localhost:8501', watches: [{ name: 'x', interval: 1 }] }";
+    let tls = pilot().args(["-config", socket]).env("CONSUL_CACERT", "/no/such/ca.pem");
+    fails(tls, 1, &["/no/such/ca.pem"]);
+    let etcd = "{ etcd: { endpoints: 'http://localhost:2379' }, services: [] }";
+    fails(pilot().args(["-config", etcd, "true"]), 1, &["etcd", "Consul"]);
+    let log = "{ logging: { output: '/no/such/folder/log' }, jobs: [{ exec: 'true' }] }";
+    fails(pilot().args(["-config", log]), 1, &["logging.output", "No such file"]);
+}
+
+/// The application's program, missing or not to be executed: codes and words as of a shell.
+#[test]
+fn an_application_that_cannot_be_started_gives_a_shells_exit_code() {
+    let config = "{ consul: 'localhost:8500', logging: { output: 'stderr' } }";
+    let with = |application: &str| {
+        run(pilot().file("data", "no program").args(["-config", config, application]))
+    };
+    let missing = with("no-such-program");
+    assert_eq!(missing.ended, Ended::Code(127), "{}", missing.stderr);
+    assert!(
+        missing.stderr.contains("\"no-such-program\": no such program in PATH"),
+        "{}",
+        missing.stderr
+    );
+    let path = with("./missing");
+    assert_eq!(path.ended, Ended::Code(127), "{}", path.stderr);
+    for application in ["./data", "/"] {
+        let refused = with(application);
+        assert_eq!(refused.ended, Ended::Code(126), "{application}: {}", refused.stderr);
+        assert!(refused.stderr.contains(application), "{}", refused.stderr);
+    }
+}
+
+/// Words of the application's command line are templates too.
+#[test]
+fn the_application_is_rendered_and_inherits_our_streams() {
+    let config = "{ consul: 'localhost:8500', logging: { level: 'ERROR' } }";
+    let program = pilot().env("WHO", "world").stdin("from stdin\n").args([
+        "-config",
+        config,
+        "sh",
+        "-c",
+        "cat; printf '{{ .WHO }}\\000\\377'; echo err >&2",
+    ]);
+    let finished = run(program);
+    assert_eq!(finished.ended, Ended::Code(0), "{}", finished.stderr);
+    assert!(finished.stdout.starts_with("from stdin\nworld\0"), "{:?}", finished.stdout);
+    assert_eq!(finished.stderr, "err\n");
+}
