@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use serde_json::Value;
+use serde_json::json;
 use testkit::{Consul, wait_until};
 
 use crate::container::{Container, SOON, Setup};
@@ -31,6 +31,18 @@ fn wait_until_tagged(consul: &Consul, tag: &str) {
         let seen = consul.get(&path).json();
         if seen[0]["Service"]["ID"] == "app-box" { Ok(()) } else { Err(seen) }
     });
+}
+
+/// Waits until nothing is registered, and sees to it that nothing comes back by itself.
+#[track_caller]
+fn stays_empty(consul: &Consul) {
+    wait_until("all services leave", SOON, || {
+        let seen = consul.services();
+        if seen == json!({}) { Ok(()) } else { Err(seen) }
+    });
+    // Two heartbeats of a service that polls every second would fall into this time.
+    thread::sleep(Duration::from_millis(2500));
+    assert_eq!(consul.services(), json!({}), "a service came back by itself");
 }
 
 /// The pids of all coprocesses so far.
@@ -112,13 +124,7 @@ fn sigusr1_takes_the_services_out_and_brings_them_back_at_once() {
     let born = birth(&container, &application);
 
     container.signal("USR1");
-    wait_until("both services leave", SOON, || {
-        let seen = consul.services();
-        if seen == Value::Object(serde_json::Map::new()) { Ok(()) } else { Err(seen) }
-    });
-    // Two heartbeats of the quick one would fall into this time.
-    thread::sleep(Duration::from_millis(2500));
-    assert_eq!(consul.services(), serde_json::json!({}), "a service came back by itself");
+    stays_empty(&consul);
 
     container.signal("USR1");
     wait_until("both services are back", SOON, both_pass);
@@ -127,5 +133,76 @@ fn sigusr1_takes_the_services_out_and_brings_them_back_at_once() {
 
     container.stop();
     assert_eq!(container.exit_code(), 7, "the application's");
-    assert_eq!(consul.services(), serde_json::json!({}));
+    assert_eq!(consul.services(), json!({}));
+}
+
+#[test]
+fn maintenance_outlives_a_reload() {
+    let consul = Consul::start();
+    let container = Setup::on_host().start(&tagged(&consul, "one"), &["/fixtures/app"]);
+    wait_until_tagged(&consul, "one");
+    container.signal("USR1");
+    stays_empty(&consul);
+
+    container.write("config.json5", tagged(&consul, "two"));
+    container.signal("HUP");
+    wait_until("the coprocess is started again", SOON, || coprocesses(&container).len() == 2);
+    stays_empty(&consul);
+
+    container.signal("USR1");
+    wait_until_tagged(&consul, "two");
+}
+
+/// A container amid a reload, which goes on for as long as its coprocess takes to stop.
+#[track_caller]
+fn amid_reload(consul: &Consul, application: &[&str]) -> Container {
+    let container = Setup::on_host().start(&slow(&tagged(consul, "one")), application);
+    wait_until_tagged(consul, "one");
+    container.wait_for_event("coprocess ");
+    container.write("config.json5", slow(&tagged(consul, "two")));
+    container.signal("HUP");
+    container.wait_for_event("leaving coprocess");
+    container
+}
+
+fn slow(config: &str) -> String {
+    config.replace("/fixtures/coprocess", "/fixtures/slow-coprocess")
+}
+
+#[test]
+fn a_reload_asked_for_during_another_is_not_forgotten() {
+    let consul = Consul::start();
+    let container = amid_reload(&consul, &["/fixtures/app"]);
+    container.write("config.json5", slow(&tagged(&consul, "three")));
+    container.signal("HUP");
+    wait_until_tagged(&consul, "three");
+
+    container.stop();
+    assert_eq!(container.exit_code(), 7, "the application's");
+    assert_eq!(consul.services(), json!({}));
+}
+
+#[test]
+fn a_stop_asked_for_during_a_reload_is_orderly() {
+    let consul = Consul::start();
+    let container = amid_reload(&consul, &["/fixtures/app"]);
+
+    container.stop();
+
+    assert_eq!(container.exit_code(), 7, "the application's");
+    assert_eq!(consul.services(), json!({}));
+    let events = container.events();
+    assert_eq!(events.last().map(String::as_str), Some("leaving"), "{events:?}");
+}
+
+#[test]
+fn an_application_that_exits_during_a_reload_ends_the_container() {
+    let consul = Consul::start();
+    let script = "until [ -e /shared/go ]; do sleep 0.05; done; exit 42";
+    let container = amid_reload(&consul, &["sh", "-c", script]);
+
+    container.write("go", "");
+
+    assert_eq!(container.exit_code(), 42, "the application's");
+    assert_eq!(consul.services(), json!({}));
 }

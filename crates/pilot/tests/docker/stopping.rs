@@ -105,6 +105,26 @@ fn a_frozen_consul_does_not_hold_up_docker_stop() {
 }
 
 #[test]
+fn an_application_that_ignores_sigterm_is_killed_by_us() {
+    let config = r#"{
+      consul: "127.0.0.1:1",
+      logging: { output: "stderr" },
+      stopTimeout: 1,
+      postStop: "/fixtures/note postStop",
+    }"#;
+    let script = "trap '' TERM; /fixtures/note start; while :; do sleep 1000; done";
+    let container = Setup::isolated().start(config, &["sh", "-c", script]);
+    container.wait_for_event("start");
+
+    let took = container.stop();
+
+    assert_eq!(container.exit_code(), 128 + 9);
+    // The engine would have killed us with it.
+    assert_eq!(container.events(), ["start", "postStop"]);
+    assert!(took >= Duration::from_secs(1) && took < PROMPT, "docker stop took {took:?}");
+}
+
+#[test]
 fn a_3x_container_runs_its_hooks_and_exits_with_0() {
     let consul = Consul::start();
     let config = format!(
