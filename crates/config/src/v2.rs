@@ -1,6 +1,6 @@
 //! 1.x and 2.x: services, backends, tasks, coprocesses and hooks around one application.
 //!
-//! [`file`] is what the user may write, [`jobs`] translates it: everything that runs becomes a
+//! `file` is what the user may write, [`jobs`] translates it: everything that runs becomes a
 //! job, in the order in which the originals started it.
 
 mod file;

@@ -1,6 +1,6 @@
 //! 3.x: jobs that react to events, and watches.
 //!
-//! [`file`] is what the user may write, [`when`] resolves what jobs wait for, [`jobs`] translates,
+//! `file` is what the user may write, [`when`] resolves what jobs wait for, [`jobs`] translates,
 //! [`order`] decides which job stops after which.
 
 mod file;

@@ -100,7 +100,11 @@ fn a_configuration_that_cannot_be_used_is_refused() {
     let unreadable = pilot().file("folder/file", "").args(["-config", "folder"]);
     fails(unreadable, 1, &["folder", "directory"]);
     fails(pilot().args(["-config", "{ jobs: [ }"]), 1, &["-config:1:11"]);
-    fails(pilot().args(["-config", "{ jobs: [], consul: '{{ .X' }"]), 1, &["-config:1:1: template", "bad character"]);
+    fails(
+        pilot().args(["-config", "{ jobs: [], consul: '{{ .X' }"]),
+        1,
+        &["-config:1:1: template", "bad character"],
+    );
     let socket = "{ consul: 'https://localhost:8501', watches: [{ name: 'x', interval: 1 }] }";
     let tls = pilot().args(["-config", socket]).env("CONSUL_CACERT", "/no/such/ca.pem");
     fails(tls, 1, &["/no/such/ca.pem"]);
