@@ -17,6 +17,7 @@ use process::{Output, Processes};
 
 use crate::{
     environment::Environment,
+    logging,
     machine::{Action, Input, Instances, Machine, Maintenance, Urgency},
     signals::{Received, Signals},
 };
@@ -148,21 +149,23 @@ impl Engine {
     /// Reads the configuration again. A bad one changes nothing.
     fn reload(&mut self) -> Option<Input> {
         let next = (self.reload)().and_then(|(config, _)| {
+            if config.generation != Generation::V2 {
+                return Err("it is of the 3.x generation now, and a running 1.x/2.x application \
+                            cannot be turned into jobs: restart instead"
+                    .to_owned());
+            }
             let discovery = Discovery::build(&config, Some(&self.discovery))?;
+            if config.logging != self.machine.config().logging {
+                logging::change(&config.logging)
+                    .map_err(|error| format!("logging.output: cannot write there: {error}"))?;
+            }
             Ok(Successor { config: Arc::new(config), discovery })
         });
         match next {
-            Ok(next) if next.config.generation == Generation::V2 => {
+            Ok(next) => {
                 log::info!("reloading the configuration");
                 self.next = Some(next);
                 Some(Input::Tick)
-            }
-            Ok(_) => {
-                log::error!(
-                    "the configuration was not reloaded: the file is of the 3.x generation now, \
-                     and a running 1.x/2.x application cannot be turned into jobs: restart instead"
-                );
-                None
             }
             Err(errors) => {
                 log::error!("the configuration was not reloaded, the old one stays: {errors}");

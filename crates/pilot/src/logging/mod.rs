@@ -3,7 +3,10 @@
 mod format;
 mod time;
 
-use std::{io, sync::OnceLock};
+use std::{
+    io,
+    sync::{Mutex, OnceLock, PoisonError},
+};
 
 use config::{LogFormat, LogLevel, LogOutput, Logging};
 use log::{Level, LevelFilter, Metadata, Record};
@@ -19,7 +22,7 @@ static LOGGER: OnceLock<Logger> = OnceLock::new();
 
 struct Logger {
     output: Output,
-    format: LogFormat,
+    format: Mutex<LogFormat>,
 }
 
 /// Starts the output thread and sends our own log there.
@@ -27,22 +30,39 @@ struct Logger {
 /// # Errors
 /// The log file cannot be opened, or the thread cannot be started.
 pub(crate) fn start(logging: &Logging) -> io::Result<Output> {
-    let sink = match &logging.output {
-        LogOutput::Stdout => Sink::Stdout,
-        LogOutput::Stderr => Sink::Stderr,
-        LogOutput::File(path) => Sink::File(path.clone()),
-    };
-    let lines = ChildLines {
-        format: logging.format,
-        level: filter(logging.level),
-        clock: time::Clock::default(),
-    };
-    let output = Output::start(sink, Box::new(lines))?;
-    let logger = LOGGER.get_or_init(|| Logger { output: output.clone(), format: logging.format });
+    let output = Output::start(sink(logging), lines(logging))?;
+    let format = Mutex::new(logging.format);
+    let logger = LOGGER.get_or_init(|| Logger { output: output.clone(), format });
     // Fails only if a logger is set already, and then it is this one.
     let _ = log::set_logger(logger);
     log::set_max_level(filter(logging.level));
     Ok(output)
+}
+
+/// Logs as another configuration wants it from now on.
+///
+/// # Errors
+/// The log file cannot be opened; nothing has changed then.
+pub(crate) fn change(logging: &Logging) -> io::Result<()> {
+    if let Some(logger) = LOGGER.get() {
+        logger.output.replace(sink(logging), lines(logging))?;
+        *logger.format.lock().unwrap_or_else(PoisonError::into_inner) = logging.format;
+        log::set_max_level(filter(logging.level));
+    }
+    Ok(())
+}
+
+fn sink(logging: &Logging) -> Sink {
+    match &logging.output {
+        LogOutput::Stdout => Sink::Stdout,
+        LogOutput::Stderr => Sink::Stderr,
+        LogOutput::File(path) => Sink::File(path.clone()),
+    }
+}
+
+fn lines(logging: &Logging) -> Box<dyn LineFormat> {
+    let clock = time::Clock::default();
+    Box::new(ChildLines { format: logging.format, level: filter(logging.level), clock })
 }
 
 /// `log`'s level of one of ours. FATAL is the word of the last line before the end: an error.
@@ -73,7 +93,8 @@ impl log::Log for Logger {
             let message = record.args().to_string();
             let mut out = Vec::with_capacity(message.len() + 64);
             let line = Line { level: record.level(), child: None, message: message.as_bytes() };
-            line.write(self.format, &mut time::Clock::default(), &mut out);
+            let format = *self.format.lock().unwrap_or_else(PoisonError::into_inner);
+            line.write(format, &mut time::Clock::default(), &mut out);
             self.output.write(&out);
         }
     }
