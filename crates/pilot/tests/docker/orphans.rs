@@ -9,10 +9,10 @@ use crate::container::{Container, Setup};
 /// Forking takes its time on a laptop under load.
 const WHILE: Duration = Duration::from_secs(60);
 
-/// How much the resident memory of PID 1 may grow, in KiB: a table of 5,000 entries would show.
+/// How much the memory of PID 1 may grow, in KiB: a table of 5,000 entries would show.
 const GROWTH: u64 = 256;
 
-/// File descriptors and resident memory (in KiB) of PID 1.
+/// File descriptors and memory (in KiB, program text aside) of PID 1.
 #[track_caller]
 fn footprint(container: &Container) -> (u64, u64) {
     let number = |command: &str| {
@@ -20,7 +20,7 @@ fn footprint(container: &Container) -> (u64, u64) {
         text.parse().unwrap_or_else(|_| panic!("{command}: {text:?}"))
     };
     assert_eq!(container.shell("cat /proc/1/comm"), "containerpilot");
-    (number("ls /proc/1/fd | wc -l"), number("awk '/^VmRSS/ { print $2 }' /proc/1/status"))
+    (number("ls /proc/1/fd | wc -l"), number("awk '/^RssAnon/ { print $2 }' /proc/1/status"))
 }
 
 /// Every process inside but those of `docker exec` (whose parent is 0): state and name.
