@@ -279,10 +279,15 @@ impl Machine {
     }
 
     fn maintain(&mut self, wanted: Maintenance, now: Instant) {
-        if self.maintenance == wanted || self.phase != Phase::Running {
+        if self.maintenance == wanted {
             return;
         }
         self.maintenance = wanted;
+        // While a configuration is replaced its services leave the catalog anyway: the wish is
+        // for its successor.
+        if self.phase != Phase::Running {
+            return;
+        }
         self.publish(Trigger::Global(match wanted {
             Maintenance::On => GlobalEvent::EnterMaintenance,
             Maintenance::Off => GlobalEvent::ExitMaintenance,

@@ -465,3 +465,24 @@ fn leaving_maintenance_checks_at_once() {
     world.run(seconds(9));
     assert_eq!(world.checks[&JobId(0)], [seconds(0), seconds(3)]);
 }
+
+#[test]
+fn maintenance_asked_for_during_a_reload_is_the_successors() {
+    let quick = lives(10, 0);
+    let behaviours = script(vec![quick, FOREVER, quick, FOREVER]);
+    let inputs = vec![(500, Input::Retire), (501, Input::Maintenance(Maintenance::On))];
+    let mut world = World::new(application(5), behaviours, inputs);
+    world.run(seconds(2));
+    let (next, _) = world.machine.succeed(std::sync::Arc::clone(&world.config));
+    world.machine = next;
+    let checks = world.checks[&JobId(2)].len();
+    world.input(Input::Start);
+    world.run(seconds(5));
+    assert_eq!(world.checks[&JobId(2)].len(), checks, "the service stays out of the catalog");
+    assert!(
+        world
+            .published
+            .iter()
+            .any(|(_, event)| { *event == Trigger::Global(GlobalEvent::EnterMaintenance) })
+    );
+}

@@ -206,3 +206,23 @@ fn an_application_that_exits_during_a_reload_ends_the_container() {
     assert_eq!(container.exit_code(), 42, "the application's");
     assert_eq!(consul.services(), json!({}));
 }
+
+#[test]
+fn maintenance_asked_for_during_a_reload_is_not_forgotten() {
+    let consul = Consul::start();
+    let helper = "/fixtures/slow-coprocess";
+    let config = tagged(&consul, "one").replace("/fixtures/coprocess", helper);
+    let container = Setup::on_host().start(&config, &["/fixtures/app"]);
+    wait_until_tagged(&consul, "one");
+    container.wait_for_event("coprocess ");
+
+    // The reload goes on for as long as the coprocess takes to stop.
+    container.signal("HUP");
+    container.wait_for_event("leaving coprocess");
+    container.signal("USR1");
+    wait_until("the coprocess is started again", SOON, || coprocesses(&container).len() == 2);
+    stays_empty(&consul);
+
+    container.signal("USR1");
+    wait_until_tagged(&consul, "one");
+}
