@@ -10,6 +10,8 @@
 
 mod support;
 
+#[path = "lifecycle/departure.rs"]
+mod departure;
 #[path = "lifecycle/exits.rs"]
 mod exits;
 #[path = "lifecycle/reload.rs"]

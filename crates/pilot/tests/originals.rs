@@ -9,6 +9,8 @@
 
 mod support;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -239,6 +241,18 @@ fn values_with_equals_signs_arrive_whole() {
     assert_eq!(code, 0, "{finished:?}");
     let said = std::fs::read_to_string(program.path("said")).unwrap();
     assert_eq!(said, "hook b=c= A=b=c= B==\napp b=c= A=b=c= B==\n");
+}
+
+/// Not every value is text, and a program that only passes it on has no say in that.
+#[test]
+fn values_that_are_no_text_arrive_too() {
+    let program = pilot(json!({ "consul": NO_CATALOG }))
+        .args(["./say"])
+        .script("say", r#"printf %s "$RAW" >said"#)
+        .env("RAW", OsStr::from_bytes(b"a\xff=\xfeb"));
+    let (code, finished) = run_to_end(&program);
+    assert_eq!(code, 0, "{finished:?}");
+    assert_eq!(std::fs::read(program.path("said")).unwrap(), b"a\xff=\xfeb");
 }
 
 /// Writes the variables that are ours to a file named by the argument, complete at once.

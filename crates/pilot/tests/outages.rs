@@ -18,7 +18,7 @@ use support::{
     APP, COPROCESS, Identity, PATIENCE, SECOND, await_age, await_lines, await_more_lines,
     await_status, last_process, lines, output, pilot, status,
 };
-use testkit::{Consul, Running, wait_until};
+use testkit::{Consul, Running, Signal, wait_until};
 
 const POLL: u32 = 2;
 
@@ -80,6 +80,8 @@ impl Scene {
             .spawn();
         await_status(agent, &run, "app", Some("passing"));
         await_lines(&run, "changes", 1);
+        // Nothing that is said to the agent when it goes away is about the registration.
+        await_more_lines(&run, "checks", 2);
         let (app, coprocess) =
             (last_process(&run, "app.pids"), last_process(&run, "coprocess.pids"));
         Self { run, app, coprocess }
@@ -191,4 +193,36 @@ fn an_agent_that_is_unreachable_for_a_minute() {
     agent.restart();
     scene.is_whole_within_a_heartbeat(&agent);
     scene.passed_without_a_trace(&server);
+}
+
+/// While the agent is away, the service is made to leave. When the agent returns, which still
+/// knows of it, it goes: else it would stand there critical for ever.
+fn leaves_in_an_outage(leave: impl FnOnce(&Scene, &Consul)) {
+    let server = Consul::start();
+    let mut agent = Consul::agent_of(&server);
+    let scene = Scene::start(&agent, &server, version_2(&agent), &["./app"]);
+    agent.kill();
+    let killed = Instant::now();
+    leave(&scene, &agent);
+    // Longer than anybody waits for an acknowledgement.
+    await_age(killed, 5 * SECOND);
+    agent.restart();
+    await_status(&agent, &scene.run, "app", None);
+    assert_eq!(agent.services().get(support::instance("app")), None);
+    assert!(scene.app.lives(), "{}", output(&scene.run));
+}
+
+#[test]
+fn maintenance_that_begins_in_an_outage() {
+    leaves_in_an_outage(|scene, _| scene.run.signal(Signal::SIGUSR1));
+}
+
+#[test]
+fn a_service_that_a_reload_removes_in_an_outage() {
+    leaves_in_an_outage(|scene, agent| {
+        let mut config = version_2(agent);
+        config["services"] = json!([]);
+        scene.run.write("app.json", config.to_string());
+        scene.run.signal(Signal::SIGHUP);
+    });
 }

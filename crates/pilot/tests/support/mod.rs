@@ -17,14 +17,14 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// An application that obeys. Its process id is a line of `app.pids`, its end one of `journal`.
 pub(crate) const APP: &str = r#"
 sleep 1000 >/dev/null 2>&1 &
-trap 'echo "app stops" >>journal; kill $!; exit 0' TERM
+trap 'echo "app stops" >>journal; kill $! 2>/dev/null; exit 0' TERM
 echo $$ >>app.pids
 while :; do wait; done"#;
 
 /// A coprocess that obeys. Its process id is a line of `coprocess.pids`, its end one of `journal`.
 pub(crate) const COPROCESS: &str = r#"
 sleep 1000 >/dev/null 2>&1 &
-trap 'echo "coprocess stops" >>journal; kill $!; exit 0' TERM
+trap 'echo "coprocess stops" >>journal; kill $! 2>/dev/null; exit 0' TERM
 echo $$ >>coprocess.pids
 while :; do wait; done"#;
 
