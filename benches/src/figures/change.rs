@@ -97,18 +97,20 @@ fn put(consul: &Consul, path: &str, body: &str) -> Result<()> {
     Ok(())
 }
 
-/// Runs `command` on every change until Consul is gone.
+/// Runs `command` on every change until Consul is gone. Nothing is registered at first.
 #[allow(clippy::disallowed_methods, reason = "the least that starting the command can take")]
 fn query(address: &str, command: &[String]) -> Result<()> {
-    let mut index = "0".to_owned();
+    let (mut index, mut was_empty) = ("0".to_owned(), true);
     loop {
         let path = format!("/v1/health/service/{SERVICE}?passing=1&wait=60s&index={index}");
         let response = http_within(Duration::from_secs(90), "GET", address, &path, "")?;
-        let new = response.header("X-Consul-Index").context("no index")?.to_owned();
-        if index != "0" && new != index {
+        index = response.header("X-Consul-Index").context("no index")?.to_owned();
+        // There is one instance or none: details of it, such as those of its node, do not count.
+        let empty = response.body.trim() == "[]";
+        if empty != was_empty {
             let (program, args) = command.split_first().context("no command")?;
             std::process::Command::new(program).args(args).status()?;
         }
-        index = new;
+        was_empty = empty;
     }
 }

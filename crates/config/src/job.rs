@@ -230,9 +230,9 @@ pub enum InitialStatus {
     Critical,
 }
 
-/// How a job stops. The order: what is in `after` has happened; the job publishes `stopping`
-/// and its service is deregistered; jobs hooked to `stopping` end, for at most `hooks_timeout`;
-/// SIGTERM; SIGKILL after `kill_after`; `stopped`.
+/// How a job stops. The order: what is in `after` has happened; the job publishes `stopping`; jobs
+/// hooked to `stopping` end, for at most `hooks_timeout`; its service is deregistered; SIGTERM;
+/// SIGKILL after `kill_after`; `stopped`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stop {
     /// What must have happened before this job begins to stop.

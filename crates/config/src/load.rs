@@ -82,7 +82,7 @@ fn application_command(
             Ok(word) => rendered.push(word),
             Err(error) => {
                 let fault = format!("{word:?} is not a template: {}", error.message);
-                problems.push(Problem::nowhere(path, fault, TEMPLATE_RULE));
+                problems.push(Problem::nowhere(path, fault, template_rule(&error.message)));
                 rendered.push(word.clone());
             }
         }
@@ -96,7 +96,16 @@ fn application_command(
     Some(Command { program, args: rendered.collect() })
 }
 
-const TEMPLATE_RULE: &str = "want a template of Go's text/template; besides its functions there are default, split, join, replaceAll, regexReplaceAll, env and loop";
+/// What would be right in place of a template that Go's message refuses.
+fn template_rule(message: &str) -> &'static str {
+    if message.contains("function") {
+        "want a function of Go's text/template, or one of default, split, join, replaceAll, regexReplaceAll, env, loop"
+    } else if message.contains("EOF") {
+        "want {{ end }} for every {{ if }}, {{ range }}, {{ with }}, {{ block }} and {{ define }}"
+    } else {
+        "want actions as of Go's text/template, each closed by }}"
+    }
+}
 
 /// An error in a template stands in the text as it was before rendering.
 fn template_problem(text: &str, error: &render::Error, host: &Host) -> Problem {
@@ -115,5 +124,6 @@ fn template_problem(text: &str, error: &render::Error, host: &Host) -> Problem {
         }
     };
     let mask = Mask::new(text, &host.environment);
-    Problem::nowhere("template", error.message.clone(), TEMPLATE_RULE).at(text, span, &mask)
+    let rule = template_rule(&error.message);
+    Problem::nowhere("template", error.message.clone(), rule).at(text, span, &mask)
 }

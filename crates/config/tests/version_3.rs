@@ -70,7 +70,7 @@ fn an_application_with_everything() {
     assert_eq!(service.initial_status, Some(InitialStatus::Warning));
     assert!(service.enable_tag_override);
     assert_eq!(service.deregister_critical_after, Some(Duration::from_secs(5400)));
-    assert_eq!((app.restarts, app.backoff), (Restarts::Limit(3), Backoff::None));
+    assert_eq!((app.restarts, app.backoff), (Restarts::Limit(3), Backoff::Exponential));
     assert_eq!(app.exec.as_ref().map(|exec| exec.streams), Some(Streams::Raw));
     let health = app.health.as_ref().expect("a check");
     assert_eq!((health.streams, health.timeout), (Streams::Raw, Some(Duration::from_millis(1500))));

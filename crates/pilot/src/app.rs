@@ -4,7 +4,7 @@ use std::{fs, io::Write as _};
 
 use config::{Config, Host, Source};
 
-use crate::{cli::Request, engine::Engine, host, logging};
+use crate::{cli::Request, engine::Engine, host, logging, signals::Signals};
 
 /// The configuration cannot be used.
 const UNUSABLE: u8 = 1;
@@ -18,9 +18,14 @@ pub(crate) fn serve(request: Request) -> u8 {
         Request::Run { config, application } => run(config, application),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("containerpilot: {error}");
+        complain(&error);
         UNUSABLE
     })
+}
+
+/// Says on stderr what is wrong. If even that cannot be written, the exit code has to do.
+pub(crate) fn complain(error: &str) {
+    let _ = writeln!(std::io::stderr(), "containerpilot: {error}");
 }
 
 fn cli_help() -> &'static str {
@@ -53,29 +58,34 @@ fn source(config: Option<&str>, host: &Host) -> Result<Source, String> {
     config::source::read(config, &host.environment).map_err(|error| error.to_string())
 }
 
-fn load(config: Option<&str>, application: &[String]) -> Result<(Config, Host), String> {
+fn load(config: Option<&str>, application: &[String]) -> Result<Config, String> {
     let host = host::facts();
     let source = source(config, &host)?;
-    match config::load(&source, application, &host) {
-        Ok(config) => Ok((config, host)),
-        Err(errors) => Err(errors.to_string()),
-    }
+    config::load(&source, application, &host).map_err(|errors| errors.to_string())
 }
 
 fn run(config: Option<String>, application: Vec<String>) -> Result<u8, String> {
-    let (loaded, host) = load(config.as_deref(), &application)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start: {error}"))?;
+    // First of all: as PID 1 a signal that we do not catch is lost.
+    let signals = {
+        let _runtime = runtime.enter();
+        Signals::catch().map_err(|error| format!("cannot listen for signals: {error}"))?
+    };
+    let loaded = load(config.as_deref(), &application)?;
     let output = logging::start(&loaded.logging)
         .map_err(|error| format!("logging.output: cannot write there: {error}"))?;
     for warning in &loaded.warnings {
         log::warn!("{warning}");
     }
+    if loaded.telemetry.is_some() {
+        log::warn!("telemetry: this version checks the settings but serves no metrics yet");
+    }
     let reload = Box::new(move || load(config.as_deref(), &application));
     let code = runtime.block_on(async {
-        let engine = Engine::build(loaded, host, output.clone(), reload)?;
+        let engine = Engine::build(loaded, signals, output.clone(), reload)?;
         Ok(engine.run().await)
     });
     // A lookup of a name that hangs must not keep us.

@@ -1,7 +1,7 @@
 //! The environment of children: ours, and what we add. An explicit map; our own environment is
 //! never changed.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ffi::OsString};
 
 use config::Config;
 use process::Pid;
@@ -9,13 +9,15 @@ use process::Pid;
 /// Variables for children that are started from now on.
 #[derive(Clone, Debug)]
 pub(crate) struct Environment {
-    inherited: BTreeMap<String, String>,
-    variables: BTreeMap<String, String>,
+    inherited: BTreeMap<OsString, OsString>,
+    variables: BTreeMap<OsString, OsString>,
 }
 
 impl Environment {
-    /// The inherited variables, `CONTAINERPILOT_PID`, and the address of each advertised service.
-    pub(crate) fn new(inherited: BTreeMap<String, String>, config: &Config) -> Environment {
+    /// What we have inherited, byte for byte, `CONTAINERPILOT_PID`, and the address of each
+    /// advertised service.
+    pub(crate) fn new(config: &Config) -> Environment {
+        let inherited: BTreeMap<_, _> = std::env::vars_os().collect();
         let mut environment = Environment { variables: inherited.clone(), inherited };
         environment.describe(config);
         environment
@@ -25,28 +27,29 @@ impl Environment {
     pub(crate) fn describe(&mut self, config: &Config) {
         self.variables.clone_from(&self.inherited);
         let pid = std::process::id().to_string();
-        self.variables.insert("CONTAINERPILOT_PID".to_owned(), pid);
+        self.variables.insert("CONTAINERPILOT_PID".into(), pid.into());
         for service in config.jobs.iter().filter_map(|job| job.service.as_ref()) {
             let name = config::service_ip_variable(&service.name);
-            self.variables.insert(name, service.address.to_string());
+            self.variables.insert(name.into(), service.address.to_string().into());
         }
     }
 
     /// A process runs: its pid is known as this variable.
     pub(crate) fn running(&mut self, variable: &str, pid: Pid) {
-        self.variables.insert(variable.to_owned(), pid.to_string());
+        self.variables.insert(variable.into(), pid.to_string().into());
     }
 
     /// It has exited: the variable has its inherited value again, if it had one.
     pub(crate) fn exited(&mut self, variable: &str) {
-        match self.inherited.get(variable) {
-            Some(value) => self.variables.insert(variable.to_owned(), value.clone()),
-            None => self.variables.remove(variable),
+        let variable = OsString::from(variable);
+        match self.inherited.get(&variable) {
+            Some(value) => self.variables.insert(variable, value.clone()),
+            None => self.variables.remove(&variable),
         };
     }
 
     /// All variables.
-    pub(crate) fn variables(&self) -> &BTreeMap<String, String> {
+    pub(crate) fn variables(&self) -> &BTreeMap<OsString, OsString> {
         &self.variables
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use config::{Host, InterfaceAddress};
 
 /// Gathers them. Variables whose name or value is not UTF-8 are passed by: neither templates nor
-/// JSON could hold them.
+/// JSON could hold them. Children get them all the same.
 pub(crate) fn facts() -> Host {
     Host {
         environment: std::env::vars_os()

@@ -17,11 +17,14 @@ use std::process::ExitCode;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
-    match cli::parse(words) {
+    let words = std::env::args_os().skip(1).map(std::ffi::OsString::into_string);
+    let words: Result<Vec<String>, _> = words.collect();
+    // Each word of the application is a template, and a template is text.
+    let words = words.map_err(|word| format!("{}: not UTF-8", word.display()));
+    match words.and_then(cli::parse) {
         Ok(request) => ExitCode::from(app::serve(request)),
         Err(error) => {
-            eprintln!("containerpilot: {error}");
+            app::complain(&error);
             ExitCode::from(USAGE)
         }
     }

@@ -20,6 +20,18 @@ pub(crate) enum Received {
     User2,
 }
 
+impl std::fmt::Display for Received {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Received::Terminate => "SIGTERM",
+            Received::Interrupt => "SIGINT",
+            Received::Hangup => "SIGHUP",
+            Received::User1 => "SIGUSR1",
+            Received::User2 => "SIGUSR2",
+        })
+    }
+}
+
 /// The signals that have not been taken yet.
 pub(crate) struct Signals {
     terminate: Signal,

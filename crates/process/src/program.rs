@@ -1,6 +1,7 @@
 //! Finding the file to execute, and explaining why it cannot be.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -17,7 +18,7 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 /// that name in the directories of `PATH`, as a shell would find it.
 pub(crate) fn resolve(
     program: &str,
-    environment: &BTreeMap<String, String>,
+    environment: &BTreeMap<OsString, OsString>,
 ) -> Result<PathBuf, SpawnError> {
     let not_found = |reason| SpawnError::NotFound { program: program.to_owned(), reason };
     let not_executable = |reason| SpawnError::NotExecutable { program: program.to_owned(), reason };
@@ -38,15 +39,16 @@ pub(crate) fn resolve(
             Err(Unfit::Present(reason)) => Err(not_executable(reason)),
         };
     }
-    let (search, origin) = match environment.get("PATH") {
-        Some(path) => (path.as_str(), "PATH"),
-        None => (DEFAULT_PATH, "the default PATH, as the environment has none:"),
+    let (search, origin) = match environment.get(OsStr::new("PATH")) {
+        Some(path) => (path.as_os_str(), "PATH"),
+        None => (OsStr::new(DEFAULT_PATH), "the default PATH, as the environment has none:"),
     };
     let mut unfit = None;
-    for directory in search.split(':') {
+    for directory in std::env::split_paths(search) {
         // An empty element means the working directory.
-        let directory = if directory.is_empty() { "." } else { directory };
-        let path = Path::new(directory).join(program);
+        let empty = directory.as_os_str().is_empty();
+        let directory = if empty { Path::new(".") } else { &directory };
+        let path = directory.join(program);
         match examine(&path) {
             Ok(()) => return Ok(path),
             Err(Unfit::Present(reason)) => unfit = unfit.or(Some(reason)),

@@ -1,6 +1,7 @@
 //! What is to be started, and how it is connected to us.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use crate::Capture;
@@ -14,7 +15,7 @@ pub struct Spec<'a> {
     /// The arguments after `argv[0]`.
     pub args: &'a [String],
     /// The whole environment: nothing is inherited beside it.
-    pub environment: &'a BTreeMap<String, String>,
+    pub environment: &'a BTreeMap<OsString, OsString>,
     /// Where its three standard streams go.
     pub streams: Streams,
     /// Whose process group it belongs to.

@@ -91,14 +91,14 @@ fn the_path_is_searched_as_by_a_shell() {
                 names.iter().map(|name| folder.join(name).display().to_string()).collect();
             paths.join(":")
         };
-        bench.environment.insert("PATH".to_owned(), join(&["first", "second", "third"]));
+        bench.environment.insert("PATH".into(), join(&["first", "second", "third"]).into());
         refused(&mut bench, "tool", &[], 126, &["first/tool is a directory"]);
         refused(&mut bench, "other", &[], 127, &["no such program in PATH", &join(&["first"])]);
         file(&folder.join("third/tool"), b"#!/bin/sh\nexit 7\n", 0o755);
         let pid = bench.start("tool", &[], Streams::Null, Group::Own);
         assert_eq!(bench.exit(pid).await.status.code(), 7);
 
-        bench.environment.remove("PATH");
+        bench.environment.remove(std::ffi::OsStr::new("PATH"));
         refused(&mut bench, "tool", &[], 127, &["the environment has none", "/usr/bin"]);
         let pid = bench.start("true", &[], Streams::Null, Group::Own);
         assert!(bench.exit(pid).await.status.success());

@@ -12,17 +12,20 @@ use support::{Bench, run};
 fn the_environment_is_exactly_what_was_given() {
     run(async {
         let mut bench = Bench::new();
-        bench.environment.insert("EQUAL".to_owned(), "a=b=c".to_owned());
-        bench.environment.insert("EMPTY".to_owned(), String::new());
-        bench.environment.insert("LINES".to_owned(), "one\ntwo \u{fc}".to_owned());
+        bench.environment.insert("EQUAL".into(), "a=b=c".into());
+        bench.environment.insert("EMPTY".into(), "".into());
+        bench.environment.insert("LINES".into(), "one\ntwo \u{fc}".into());
         let capture = Capture::new(1 << 20);
         let pid = bench.start("env", &["-0"], Streams::Capture(capture.clone()), Group::Own);
         assert!(bench.exit(pid).await.status.success());
         let text = String::from_utf8(capture.finished().await).unwrap();
         let mut seen: Vec<&str> = text.split_terminator('\0').collect();
         seen.sort_unstable();
-        let given: Vec<String> =
-            bench.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let given: Vec<String> = bench
+            .environment
+            .iter()
+            .map(|(name, value)| format!("{}={}", name.display(), value.display()))
+            .collect();
         assert_eq!(seen, given);
     });
 }

@@ -28,7 +28,7 @@ fn the_first_process_reaps_orphans_and_loses_no_status() {
         let name = "the_first_process_reaps_orphans_and_loses_no_status";
         let mut args = unshare.to_vec();
         args.extend([&test, "--exact", name, "--nocapture", "--test-threads=1"]);
-        bench.environment.insert(INSIDE.to_owned(), "yes".to_owned());
+        bench.environment.insert(INSIDE.into(), "yes".into());
         let capture = Capture::new(1 << 16).with_stderr(support::source("inside"));
         let pid = bench.start("unshare", &args, Streams::Capture(capture.clone()), Group::Own);
         let exit = bench.exit(pid).await;

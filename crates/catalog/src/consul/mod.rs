@@ -93,7 +93,8 @@ impl Catalog for Consul {
         output: &'a str,
     ) -> Answer<'a, ()> {
         Box::pin(async move {
-            self.put("/v1/agent/service/register", wire::service(registration, status)?).await?;
+            let body = wire::service(registration, status)?;
+            self.put("/v1/agent/service/register", body).await.map_err(known)?;
             // A registration cannot carry the check's output.
             if output.is_empty() { Ok(()) } else { self.update(registration, status, output).await }
         })
@@ -147,7 +148,7 @@ impl Catalog for Consul {
                     (path, wait + wait / 16 + self.timeout)
                 }
             };
-            let reply = self.get(&path, deadline, INSTANCES_LIMIT).await?;
+            let reply = self.get(&path, deadline, INSTANCES_LIMIT).await.map_err(known)?;
             let index = reply
                 .headers
                 .get("x-consul-index")
@@ -181,6 +182,17 @@ fn health_path(query: &Query) -> String {
         }
     }
     path
+}
+
+/// A path that every agent has. One who does not know it is something else.
+fn known(error: Error) -> Error {
+    match error {
+        Error::Unknown => Error::Refused(
+            "HTTP 404: what answers there does not know Consul's paths; is it a Consul agent?"
+                .to_owned(),
+        ),
+        other => other,
+    }
 }
 
 /// What an answer means by its status. Consul up to 1.10 says that it does not have something

@@ -87,8 +87,14 @@ async fn tcp(host: &Host, port: u16) -> Result<TcpStream, String> {
                 .await
                 .map_err(|error| format!("the name does not resolve: {error}"))?;
             let mut last = Err("the name has no address".to_owned());
+            let found: Vec<SocketAddr> = found.collect();
+            // One address that swallows packets must leave time for the next.
+            let each = super::CONNECT / u32::try_from(found.len().clamp(1, 4)).unwrap_or(1);
             for address in found {
-                last = connect(address).await.map_err(|error| format!("{address}: {error}"));
+                let attempt = tokio::time::timeout(each, connect(address)).await;
+                last = attempt
+                    .unwrap_or_else(|_| Err(format!("no answer within {each:?}")))
+                    .map_err(|error| format!("{address}: {error}"));
                 if last.is_ok() {
                     break;
                 }

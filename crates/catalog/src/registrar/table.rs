@@ -66,6 +66,8 @@ struct Row {
     retry_at: Option<Instant>,
     /// A warning has been logged since the last success.
     told: bool,
+    /// The log has said that the instance is in the catalog.
+    listed: bool,
     leave: Option<Leave>,
 }
 
@@ -348,6 +350,7 @@ impl Row {
             failures: 0,
             retry_at: None,
             told: false,
+            listed: false,
             leave: None,
         }
     }
@@ -422,6 +425,7 @@ impl Row {
                     }
                 }
                 self.desired |= matches!(job.verb, Verb::Register(_)) && self.leave.is_none();
+                self.note(job);
             }
             Err(Error::Unknown) => {
                 log::debug!("{}: not in the catalog any more", job.id);
@@ -449,6 +453,21 @@ impl Row {
                     }
                 }
             }
+        }
+    }
+
+    /// One line when the instance enters the catalog and one when it leaves; none when an agent
+    /// that had lost it gets it again, since the outage's own lines tell of that.
+    fn note(&mut self, job: &Job) {
+        match job.verb {
+            Verb::Register(_) if !std::mem::replace(&mut self.listed, true) => {
+                let Registration { address, port, .. } = &*job.registration;
+                log::info!("{} is in the catalog, at {address}:{port}", job.id);
+            }
+            Verb::Deregister if std::mem::take(&mut self.listed) => {
+                log::info!("{} is out of the catalog", job.id);
+            }
+            _ => {}
         }
     }
 

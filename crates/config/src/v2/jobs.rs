@@ -213,7 +213,7 @@ impl Translation {
             pid_variable: Some(pid_variable(&coprocess.name)),
         };
         let mut job = Job { exec: Some(exec), restarts: coprocess.restarts, ..self.plain() };
-        if job.restarts == Restarts::Unlimited {
+        if job.restarts != Restarts::Never {
             job.backoff = Backoff::Exponential;
         }
         // Without an application `postStop` waits for a coprocess, not the other way round.

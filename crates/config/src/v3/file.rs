@@ -129,17 +129,22 @@ fn control(root: &mut Object<'_>) -> PathBuf {
 
 fn watch(object: &mut Object<'_>, others: &[Watched]) -> Watched {
     let field = object.require("name", "want the service's name in the catalog");
-    let name = field.as_ref().and_then(Field::name).unwrap_or_default();
-    if let Some(field) = field.filter(|_| others.iter().any(|other| other.name == name)) {
-        field.refuse("is the name of another watch", "want every name once");
-    }
     let interval = object.require("interval", "want a number of seconds from 1 on");
-    Watched {
-        name,
+    let watched = Watched {
+        name: field.as_ref().and_then(Field::name).unwrap_or_default(),
         tag: object.take("tag").and_then(|field| field.text()),
         datacenter: object.take("dc").and_then(|field| field.text()),
         interval: interval.and_then(|field| field.duration(SECOND)).unwrap_or(SECOND),
+    };
+    let same = |other: &Watched| {
+        (&other.name, &other.tag, &other.datacenter)
+            == (&watched.name, &watched.tag, &watched.datacenter)
+    };
+    if let Some(field) = field.filter(|_| others.iter().any(same)) {
+        let rule = "want another \"tag\" or \"dc\" beside the same name";
+        field.refuse("is watched already", rule);
     }
+    watched
 }
 
 /// Reads all jobs. Names that the file gives come before those that are made from commands.

@@ -21,6 +21,16 @@ pub(super) fn translate(file: &File<'_>, report: &Report<'_>) -> Vec<Job> {
     let jobs: Vec<Job> = file.jobs.iter().map(|job| translated(job, file, &names)).collect();
     report_cycles(&jobs, file, report);
     for job in &jobs {
+        if let When::On { trigger: Trigger::Job(source, event), .. } = job.when
+            && let (JobEvent::Healthy | JobEvent::Unhealthy, Some(source)) =
+                (event, jobs.get(source.0))
+            && source.health.is_none()
+        {
+            report.warn(format!(
+                "jobs ({}).when: never comes: \"{}\" has no health check",
+                job.name, source.name
+            ));
+        }
         if job.exec.is_none() && job.health.is_none() && job.service.is_none() {
             report.warn(format!(
                 "jobs ({}): does nothing: it has neither exec, health nor port",
@@ -47,7 +57,7 @@ fn translated(raw: &RawJob<'_>, file: &File<'_>, names: &Names<'_>) -> Job {
         None if interval.is_some() => Restarts::Unlimited,
         None => Restarts::Never,
     };
-    let restarts_at_will = restarts == Restarts::Unlimited && interval.is_none();
+    let restarts_by_itself = restarts != Restarts::Never && interval.is_none();
     Job {
         name: raw.name.clone(),
         exec: raw.exec.clone().map(|command| Exec {
@@ -58,7 +68,7 @@ fn translated(raw: &RawJob<'_>, file: &File<'_>, names: &Names<'_>) -> Job {
         }),
         when,
         restarts,
-        backoff: if restarts_at_will { Backoff::Exponential } else { Backoff::None },
+        backoff: if restarts_by_itself { Backoff::Exponential } else { Backoff::None },
         health: raw.health.clone(),
         service: raw.service.clone(),
         stop: Stop {

@@ -39,6 +39,7 @@ struct Programs {
     pid_variable: Option<String>,
     target: StopTarget,
     running: Option<Pid>,
+    wish: Wish,
     check: Option<Program>,
     checking: Option<Pid>,
     outcome: Outcome,
@@ -50,6 +51,15 @@ struct Program {
     command: Command,
     streams: Streams,
     group: Group,
+}
+
+/// What we want of a running process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// That it runs.
+    Run,
+    /// That it exits: it has been asked to.
+    Stop,
 }
 
 /// How the last check ended, in the words of the log.
@@ -87,6 +97,7 @@ impl Children {
             Ok(pid) => {
                 log::debug!("{} has started with pid {pid}", job.name);
                 job.running = Some(pid);
+                job.wish = Wish::Run;
                 self.purposes.insert(pid, Purpose::Main(id));
                 if let Some(variable) = &job.pid_variable {
                     environment.running(variable, pid);
@@ -125,22 +136,28 @@ impl Children {
     }
 
     /// Asks a job's process to stop.
-    pub(super) fn terminate(&self, id: JobId) {
-        let Some(job) = self.jobs.get(id.0) else { return };
+    pub(super) fn terminate(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(id.0) else { return };
         let Some(pid) = job.running else { return };
+        job.wish = Wish::Stop;
         log::debug!("{} is asked to stop", job.name);
         match job.target {
             StopTarget::Process => self.processes.signal(pid, Signal::SIGTERM),
-            StopTarget::Group => self.signal_group(job.main.as_ref(), pid, Signal::SIGTERM),
+            StopTarget::Group => signal_group(&self.processes, job, pid, Signal::SIGTERM),
         }
     }
 
     /// Kills a job's process and its descendants.
-    pub(super) fn kill(&self, id: JobId) {
-        let Some(job) = self.jobs.get(id.0) else { return };
+    pub(super) fn kill(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(id.0) else { return };
         let Some(pid) = job.running else { return };
-        log::warn!("{} (pid {pid}) is killed: its time is up", job.name);
-        self.signal_group(job.main.as_ref(), pid, Signal::SIGKILL);
+        match std::mem::replace(&mut job.wish, Wish::Stop) {
+            Wish::Run => log::warn!("{} (pid {pid}) is killed: its time is up", job.name),
+            Wish::Stop => {
+                log::warn!("{} (pid {pid}) is killed: it has not stopped in time", job.name);
+            }
+        }
+        signal_group(&self.processes, job, pid, Signal::SIGKILL);
     }
 
     /// Kills a running check and its descendants.
@@ -154,22 +171,18 @@ impl Children {
         }
     }
 
-    /// A process that shares our group is signalled alone: the group is ours too.
-    fn signal_group(&self, program: Option<&Program>, pid: Pid, signal: Signal) {
-        match program.map(|program| program.group) {
-            Some(Group::Ours) => self.processes.signal(pid, signal),
-            _ => self.processes.signal_group(pid, signal),
-        }
-    }
-
     /// A check has counted; tells the log if its result is another than that of the one before.
     pub(super) fn checked(&mut self, id: JobId, health: Health) {
         let Some(job) = self.jobs.get_mut(id.0) else { return };
-        if std::mem::replace(&mut job.health, health) == health {
+        let before = std::mem::replace(&mut job.health, health);
+        if before == health {
             return;
         }
         let name = &job.name;
         match (health, &job.outcome) {
+            (Health::Unhealthy, Outcome::Exited(status)) if before == Health::Unknown => {
+                log::info!("{name} is not healthy yet: its check {status}");
+            }
             (Health::Healthy | Health::Unknown, _) => log::info!("{name} is healthy"),
             (Health::Unhealthy, Outcome::Exited(status)) => {
                 log::warn!("{name} is unhealthy: its check {status}");
@@ -183,6 +196,26 @@ impl Children {
         }
     }
 
+    /// Tells the log of a job that will never start.
+    pub(super) fn unreachable(&self, id: JobId) {
+        if let Some(job) = self.jobs.get(id.0)
+            && job.main.is_some()
+        {
+            log::warn!("{} will never start: what it waits for cannot come any more", job.name);
+        }
+    }
+
+    /// Tells the log of a check that hangs.
+    pub(super) fn overdue(&self, id: JobId) {
+        if let Some(job) = self.jobs.get(id.0) {
+            log::warn!(
+                "the check of {} has not ended for longer than its result is good for, and has no \
+                 timeout: no further check runs until it ends",
+                job.name
+            );
+        }
+    }
+
     /// The next exit. `None`: of a child that no job is concerned with any more. Cancel safe.
     pub(super) async fn next_exit(&mut self, environment: &mut Environment) -> Option<Input> {
         let exit = self.processes.next_exit().await;
@@ -190,7 +223,9 @@ impl Children {
         match purpose {
             Purpose::Main(id) => {
                 let job = self.jobs.get_mut(id.0)?;
-                log::debug!("{} (pid {}) {}", job.name, exit.pid, exit.status);
+                let quiet = exit.status.success() || job.wish == Wish::Stop;
+                let level = if quiet { log::Level::Debug } else { log::Level::Warn };
+                log::log!(level, "{} (pid {}) {}", job.name, exit.pid, exit.status);
                 job.running = None;
                 if let Some(variable) = &job.pid_variable {
                     environment.exited(variable);
@@ -246,6 +281,7 @@ impl Programs {
             pid_variable: job.exec.as_ref().and_then(|exec| exec.pid_variable.clone()),
             target: job.stop.target,
             running: None,
+            wish: Wish::Run,
             check,
             checking: None,
             outcome: Outcome::Exited(ExitStatus::Code(0)),
@@ -288,4 +324,12 @@ fn spawn(
         streams: program.streams.clone(),
         group: program.group,
     })
+}
+
+/// A process that shares our group is signalled alone: the group is ours too.
+fn signal_group(processes: &Processes, job: &Programs, pid: Pid, signal: Signal) {
+    match job.main.as_ref().map(|program| program.group) {
+        Some(Group::Ours) => processes.signal(pid, signal),
+        _ => processes.signal_group(pid, signal),
+    }
 }

@@ -8,7 +8,7 @@ use catalog::{
     consul::{Address, Consul, Options, Tls},
 };
 use config::{
-    Config,
+    Config, Generation,
     catalog::ConsulAddress,
     job::{InitialStatus, JobId},
     watch::WatchId,
@@ -19,7 +19,11 @@ use crate::machine::Deregistration;
 
 /// How long a deregistration may hold up a stop: an agent that answers does so in milliseconds,
 /// and one that is frozen must not keep the application from its SIGTERM.
-const DEREGISTRATION_DEADLINE: Duration = Duration::from_secs(1);
+const DEREGISTRATION_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a deregistration that nobody waits for any more is tried again, for an outage during
+/// maintenance or a reload.
+const DEREGISTRATION_PERSISTENCE: Duration = Duration::from_secs(3600);
 
 /// Changes that a slow moment of the event loop may leave waiting, before watches wait in turn.
 const CHANGES: usize = 64;
@@ -27,12 +31,37 @@ const CHANGES: usize = 64;
 /// The catalog as one configuration sees it.
 pub(super) struct Discovery {
     registry: Option<Registry>,
+    identity: Identity,
     instances: Vec<Option<Instance>>,
     queries: Vec<(Query, Arc<[catalog::Instance]>)>,
     watches: JoinSet<()>,
     changes: mpsc::Receiver<(WatchId, Arc<[catalog::Instance]>)>,
     changed: mpsc::Sender<(WatchId, Arc<[catalog::Instance]>)>,
     deregistrations: JoinSet<(JobId, Deregistration)>,
+}
+
+/// What makes two instances the same, in each generation of configurations.
+#[derive(Clone, Copy)]
+enum Identity {
+    /// 2.x: where it is. An instance that comes back under another id is no change.
+    Place,
+    /// 3.x: its id too.
+    IdAndPlace,
+}
+
+impl Identity {
+    fn of(self, instances: &[catalog::Instance]) -> Vec<(String, String, u16)> {
+        let id = |instance: &catalog::Instance| match self {
+            Identity::Place => String::new(),
+            Identity::IdAndPlace => instance.id.clone(),
+        };
+        let mut places: Vec<_> = instances
+            .iter()
+            .map(|instance| (id(instance), instance.address.clone(), instance.port))
+            .collect();
+        places.sort_unstable();
+        places
+    }
 }
 
 /// One of our services.
@@ -89,6 +118,10 @@ impl Discovery {
         let (changed, changes) = mpsc::channel(CHANGES);
         Ok(Discovery {
             registry,
+            identity: match config.generation {
+                Generation::V2 => Identity::Place,
+                Generation::V3 => Identity::IdAndPlace,
+            },
             instances: config.jobs.iter().map(instance).collect(),
             queries,
             watches: JoinSet::new(),
@@ -123,27 +156,43 @@ impl Discovery {
         }
     }
 
-    /// Begins; [`Discovery::next`] tells when it is over.
+    /// Begins; [`Discovery::next`] tells when it is over, or has taken so long that nobody should
+    /// wait for it.
     pub(super) fn deregister(&mut self, job: JobId, number: Deregistration) {
-        let outcome = self.instance(job).and_then(|(registrar, instance)| {
+        let outcome = self.instance(job).map(|(registrar, instance)| {
             let before = std::mem::replace(&mut instance.presence, Presence::Never);
             let id = instance.registration.id.clone();
-            let outcome = registrar.deregister(&id, DEREGISTRATION_DEADLINE);
-            (before == Presence::Wanted).then_some((id, outcome))
+            let outcome = registrar.deregister(&id, DEREGISTRATION_PERSISTENCE);
+            (before, id, outcome)
         });
         self.deregistrations.spawn(async move {
-            if let Some((id, outcome)) = outcome {
-                match outcome.await {
-                    catalog::Deregistration::Acknowledged => {
-                        log::info!("{id} is out of the catalog");
-                    }
-                    catalog::Deregistration::GaveUp(why) => {
+            if let Some((before, id, outcome)) = outcome {
+                let outcome = tokio::time::timeout(DEREGISTRATION_PATIENCE, outcome).await;
+                match outcome {
+                    _ if before == Presence::Never => {}
+                    Ok(catalog::Deregistration::Acknowledged) => {}
+                    Ok(catalog::Deregistration::GaveUp(why)) => {
                         log::warn!("{id} could not be taken out of the catalog: {why}");
                     }
+                    Err(_) => log::warn!(
+                        "{id} is not out of the catalog: no answer within \
+                         {DEREGISTRATION_PATIENCE:?}; we go on, and try again while we run"
+                    ),
                 }
             }
             (job, number)
         });
+    }
+
+    /// What that watch of the previous configuration has seen has not been acted upon to its end:
+    /// for this one it is as if nothing had been seen.
+    pub(super) fn forget(&mut self, previous: &Discovery, id: WatchId) {
+        let Some((query, _)) = previous.queries.get(id.0) else { return };
+        for (own, known) in &mut self.queries {
+            if same(own, query) {
+                *known = Arc::from([]);
+            }
+        }
     }
 
     /// Begins to watch.
@@ -155,9 +204,15 @@ impl Discovery {
         let catalog = Arc::clone(&registry.catalog);
         let mut watch = catalog::watch_from(catalog, query.clone(), Arc::clone(known));
         let changed = self.changed.clone();
+        let identity = self.identity;
+        let mut seen = identity.of(known);
         self.watches.spawn(async move {
             loop {
                 let instances = watch.changed().await;
+                let now = identity.of(&instances);
+                if std::mem::replace(&mut seen, now.clone()) == now {
+                    continue;
+                }
                 if changed.send((id, instances)).await.is_err() {
                     return;
                 }
@@ -271,11 +326,13 @@ fn query(watch: &config::Watch, previous: Option<&Discovery>) -> (Query, Arc<[ca
         max_staleness: watch.interval,
     };
     let known = previous.and_then(|previous| {
-        let same = |(other, _): &&(Query, _)| {
-            (&other.service, &other.tag, &other.datacenter)
-                == (&query.service, &query.tag, &query.datacenter)
-        };
-        previous.queries.iter().find(same).map(|(_, known)| Arc::clone(known))
+        let (_, known) = previous.queries.iter().find(|(other, _)| same(other, &query))?;
+        Some(Arc::clone(known))
     });
     (query, known.unwrap_or_else(|| Arc::from([])))
+}
+
+/// Whether two queries ask for the same instances.
+fn same(a: &Query, b: &Query) -> bool {
+    (&a.service, &a.tag, &a.datacenter) == (&b.service, &b.tag, &b.datacenter)
 }

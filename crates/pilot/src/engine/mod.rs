@@ -10,8 +10,9 @@ mod discovery;
 use std::{collections::VecDeque, io, sync::Arc, time::Instant};
 
 use config::{
-    Config, Generation, Host,
+    Config, Generation, Logging,
     job::{GlobalEvent, JobEvent, SignalEvent, Trigger},
+    watch::WatchId,
 };
 use process::{Output, Processes};
 
@@ -25,7 +26,7 @@ use children::{Children, Health};
 use discovery::{Discovery, News};
 
 /// Reads the configuration once more, for a reload.
-pub(crate) type Reload = Box<dyn Fn() -> Result<(Config, Host), String>>;
+pub(crate) type Reload = Box<dyn Fn() -> Result<Config, String>>;
 
 /// The program at work.
 pub(crate) struct Engine {
@@ -36,6 +37,8 @@ pub(crate) struct Engine {
     signals: Signals,
     output: Output,
     reload: Reload,
+    /// How we log; a reload changes it before the machine's configuration.
+    logging: Logging,
     /// A valid configuration that waits for its predecessor to make room.
     next: Option<Successor>,
     inputs: VecDeque<Input>,
@@ -51,24 +54,25 @@ impl Engine {
     /// within a tokio runtime.
     ///
     /// # Errors
-    /// The catalog's settings cannot be used, or the kernel refuses signal handlers.
+    /// The catalog's settings cannot be used, or the kernel refuses to tell of children.
     pub(crate) fn build(
         config: Config,
-        host: Host,
+        signals: Signals,
         output: Output,
         reload: Reload,
     ) -> Result<Engine, String> {
-        let system = |error: io::Error| format!("cannot listen for signals: {error}");
+        let system = |error: io::Error| format!("cannot listen for the exits of children: {error}");
         let discovery = Discovery::build(&config, None)?;
-        let environment = Environment::new(host.environment, &config);
+        let environment = Environment::new(&config);
         let processes = Processes::start(output.clone()).map_err(system)?;
         let children = Children::new(processes, &config);
         Ok(Engine {
+            logging: config.logging.clone(),
             machine: Machine::new(Arc::new(config)),
             children,
             discovery,
             environment,
-            signals: Signals::catch().map_err(system)?,
+            signals,
             output,
             reload,
             next: None,
@@ -80,11 +84,13 @@ impl Engine {
     pub(crate) async fn run(mut self) -> u8 {
         self.inputs.push_back(Input::Start);
         loop {
-            while let Some(input) = self.inputs.pop_front() {
-                if let Some(code) = self.handle(input) {
-                    return code;
-                }
+            if let Some(input) = self.inputs.pop_front()
+                && let Some(code) = self.handle(input)
+            {
+                return code;
             }
+            // Even if more is to be handled: what follows from a failed start may be another
+            // start, without end, and must not make us deaf.
             let input = self.hear().await;
             self.inputs.extend(input);
         }
@@ -98,6 +104,7 @@ impl Engine {
             biased;
             signal = self.signals.next() => self.signalled(signal),
             exit = self.children.next_exit(&mut self.environment) => exit,
+            () = std::future::ready(()), if !self.inputs.is_empty() => None,
             () = until(deadline) => Some(Input::Tick),
             news = self.discovery.next() => Some(match news {
                 News::Deregistered(job, number) => Input::Deregistered(job, number),
@@ -106,15 +113,28 @@ impl Engine {
         }
     }
 
-    fn changed(&self, id: config::watch::WatchId, instances: &[catalog::Instance]) -> Input {
+    /// Watches of one name (a service's tags, say) are one source of events: the first of them.
+    fn changed(&self, id: WatchId, instances: &[catalog::Instance]) -> Input {
         if let Some(watch) = self.machine.config().watches.get(id.0) {
             log::info!("{} has changed: {} healthy", watch.name, instances.len());
         }
-        Input::Changed(id, if instances.is_empty() { Instances::None } else { Instances::Some })
+        let instances = if instances.is_empty() { Instances::None } else { Instances::Some };
+        Input::Changed(self.source(id), instances)
+    }
+
+    fn source(&self, id: WatchId) -> WatchId {
+        let watches = &self.machine.config().watches;
+        let first = watches.get(id.0).and_then(|watch| {
+            watches.iter().position(|other| other.name == watch.name).map(WatchId)
+        });
+        first.unwrap_or(id)
     }
 
     fn signalled(&mut self, signal: Received) -> Option<Input> {
-        log::debug!("received {signal:?}");
+        match signal {
+            Received::Terminate | Received::Interrupt => log::info!("{signal}: stopping"),
+            _ => log::debug!("{signal}"),
+        }
         match (signal, self.machine.config().generation) {
             (Received::Terminate, _) => Some(Input::Stop(Urgency::Orderly)),
             (Received::Interrupt, _) => Some(Input::Stop(Urgency::Now)),
@@ -148,16 +168,17 @@ impl Engine {
 
     /// Reads the configuration again. A bad one changes nothing.
     fn reload(&mut self) -> Option<Input> {
-        let next = (self.reload)().and_then(|(config, _)| {
+        let next = (self.reload)().and_then(|config| {
             if config.generation != Generation::V2 {
                 return Err("it is of the 3.x generation now, and a running 1.x/2.x application \
                             cannot be turned into jobs: restart instead"
                     .to_owned());
             }
             let discovery = Discovery::build(&config, Some(&self.discovery))?;
-            if config.logging != self.machine.config().logging {
+            if config.logging != self.logging {
                 logging::change(&config.logging)
                     .map_err(|error| format!("logging.output: cannot write there: {error}"))?;
+                self.logging = config.logging.clone();
             }
             Ok(Successor { config: Arc::new(config), discovery })
         });
@@ -176,11 +197,7 @@ impl Engine {
 
     /// Lets the machine decide and does what it says. `Some`: all is over.
     fn handle(&mut self, input: Input) -> Option<u8> {
-        let mut actions = self.machine.on(input, Instant::now());
-        if self.next.is_some() && self.machine.can_retire() {
-            actions.extend(self.machine.on(Input::Retire, Instant::now()));
-        }
-        for action in actions {
+        for action in self.machine.on(input, Instant::now()) {
             match action {
                 Action::Spawn(job) => {
                     let failed = self.children.start(job, &mut self.environment);
@@ -199,11 +216,31 @@ impl Engine {
                 Action::Deregister(job, number) => self.discovery.deregister(job, number),
                 Action::Watch(watch) => self.discovery.watch(watch),
                 Action::Published(event) => self.published(event),
+                Action::Unreachable(job) => self.children.unreachable(job),
+                Action::Overdue(job) => self.children.overdue(job),
                 Action::Retired => self.succeed(),
                 Action::Exit(code) => return Some(code),
             }
         }
+        if self.next.is_some() && self.inputs.is_empty() && self.machine.can_retire() {
+            self.retire();
+        }
         None
+    }
+
+    /// Makes room for the next configuration. A command that is running because a watch has seen
+    /// a change is cut, so the next configuration has to see that change again.
+    fn retire(&mut self) {
+        let cut: Vec<WatchId> = (0..self.machine.config().watches.len())
+            .map(WatchId)
+            .filter(|id| self.machine.reacts(self.source(*id)))
+            .collect();
+        for id in cut {
+            if let Some(next) = &mut self.next {
+                next.discovery.forget(&self.discovery, id);
+            }
+        }
+        self.inputs.push_back(Input::Retire);
     }
 
     fn published(&mut self, event: Trigger) {

@@ -20,9 +20,20 @@ pub(super) enum Check {
         run: CheckRun,
         /// When it was started.
         since: Instant,
-        /// When it is killed; `None` once it has been, or without a limit.
-        timeout: Option<Instant>,
+        /// When its time is up; `None` once it was.
+        limit: Option<Instant>,
+        /// What happens then.
+        late: Late,
     },
+}
+
+/// What happens when a check's time is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Late {
+    /// It is killed: it has a timeout.
+    Kill,
+    /// It goes on: it has none. But the log tells.
+    Tell,
 }
 
 impl Check {
@@ -30,7 +41,7 @@ impl Check {
         match self {
             Check::Off => None,
             Check::Due(at) => Some(at),
-            Check::Running { timeout, .. } => timeout,
+            Check::Running { limit, .. } => limit,
         }
     }
 }
@@ -55,9 +66,12 @@ impl Machine {
     pub(super) fn tick_check(&mut self, id: JobId, now: Instant) {
         match self.job(id).check {
             Check::Due(at) if at <= now => self.start_check(id, now),
-            Check::Running { run, since, timeout: Some(at) } if at <= now => {
-                self.job_mut(id).check = Check::Running { run, since, timeout: None };
-                self.actions.push(Action::KillCheck(id));
+            Check::Running { run, since, limit: Some(at), late } if at <= now => {
+                self.job_mut(id).check = Check::Running { run, since, limit: None, late };
+                self.actions.push(match late {
+                    Late::Kill => Action::KillCheck(id),
+                    Late::Tell => Action::Overdue(id),
+                });
             }
             _ => {}
         }
@@ -65,14 +79,18 @@ impl Machine {
 
     fn start_check(&mut self, id: JobId, now: Instant) {
         let Some(health) = &self.spec(id).health else { return };
-        let timeout = health.timeout.and_then(|timeout| now.checked_add(timeout));
+        let (late, after) = match (health.timeout, &self.spec(id).service) {
+            (Some(timeout), _) => (Late::Kill, timeout),
+            (None, Some(service)) => (Late::Tell, health.interval.max(service.ttl)),
+            (None, None) => (Late::Tell, health.interval),
+        };
         if health.command.is_none() {
             return self.judge_check(id, now, Verdict::Passed, now);
         }
         let job = self.job_mut(id);
         job.checks += 1;
         let run = CheckRun(job.checks);
-        job.check = Check::Running { run, since: now, timeout };
+        job.check = Check::Running { run, since: now, limit: now.checked_add(after), late };
         self.actions.push(Action::Check(id, run));
     }
 

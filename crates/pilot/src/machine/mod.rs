@@ -116,6 +116,11 @@ pub(crate) enum Action {
     Watch(WatchId),
     /// An event was published: for the log.
     Published(Trigger),
+    /// The job will never start: what it waits for cannot come any more. For the log.
+    Unreachable(JobId),
+    /// A check without a time limit has been running for longer than its result would be good
+    /// for. For the log.
+    Overdue(JobId),
     /// Everything but the application has stopped; make the next machine with
     /// [`Machine::succeed`].
     Retired,
@@ -279,7 +284,8 @@ impl Machine {
     }
 
     fn maintain(&mut self, wanted: Maintenance, now: Instant) {
-        if self.maintenance == wanted {
+        let late = matches!(self.phase, Phase::Stopping(_) | Phase::Ended);
+        if self.maintenance == wanted || late {
             return;
         }
         self.maintenance = wanted;

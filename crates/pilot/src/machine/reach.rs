@@ -3,9 +3,12 @@
 
 use std::time::Instant;
 
-use config::job::{GlobalEvent, JobEvent, JobId, Trigger, When};
+use config::{
+    job::{GlobalEvent, JobEvent, JobId, Trigger, When},
+    watch::WatchId,
+};
 
-use super::{Machine, Phase, Run, StopStep, start_trigger};
+use super::{Action, Machine, Phase, Run, StopStep, start_trigger};
 
 impl Machine {
     /// Completes jobs whose trigger cannot come any more. True if there was one.
@@ -13,6 +16,10 @@ impl Machine {
         let mut found = false;
         for id in self.ids() {
             if self.waits(id) && !self.can_come(start_trigger(self.spec(id))) {
+                let never = !self.job(id).run.has_begun();
+                if never && self.phase == Phase::Running {
+                    self.actions.push(Action::Unreachable(id));
+                }
                 self.job_mut(id).run = Run::Over;
                 self.complete(id, now);
                 found = true;
@@ -54,6 +61,15 @@ impl Machine {
                 }
             }
         }
+    }
+
+    /// Whether a job is at work because of what a watch has seen.
+    pub(crate) fn reacts(&self, watch: WatchId) -> bool {
+        self.ids().any(|id| {
+            let of_watch =
+                matches!(start_trigger(self.spec(id)), Trigger::Watch(w, _) if w == watch);
+            of_watch && self.job(id).run.is_running()
+        })
     }
 
     /// Whether every job has completed, or waits only for the end of the program. A program with

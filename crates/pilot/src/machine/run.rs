@@ -193,7 +193,8 @@ impl Machine {
         let asked = matches!(self.phase, Phase::Stopping(Cause::Asked));
         match self.spec(id).role {
             Role::Ordinary => {}
-            Role::Override if status.success() => {}
+            // One that we have cut short says nothing.
+            Role::Override if status.success() || self.limits.forced => {}
             Role::Override => self.verdict.replacement = Some(code),
             Role::Gate if status.success() => {}
             Role::Essential if asked && self.config.generation == Generation::V3 => {}

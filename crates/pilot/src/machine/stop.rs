@@ -10,8 +10,12 @@ use config::job::{Announce, GlobalEvent, JobEvent, JobId, KillAfter, Role, Trigg
 
 use super::{Action, Deregistration, Machine, Phase, Ran, Run, Urgency, start_trigger};
 
+/// What hooks of `stopping` leave of the time for a stop, so that what follows them is still done in
+/// order: deregistration, SIGTERM, the process's own end.
+const RESERVE: Duration = Duration::from_secs(2);
+
 /// After SIGKILL to everything: how long we wait for processes that even that does not end (a
-/// process in uninterruptible sleep) before we exit without them.
+/// process in uninterruptible sleep) and for the catalog before we exit without them.
 const ABANDON_AFTER: Duration = Duration::from_secs(1);
 
 /// How far a job's stop has come.
@@ -80,18 +84,25 @@ pub(super) struct Verdict {
 /// When patience ends.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
+    /// Then hooks of `stopping` are no longer waited for, however long their job would.
+    pub(super) hooks: Option<Instant>,
     /// Then whatever is left is killed (3.x `stopTimeout`).
     pub(super) force: Option<Instant>,
     /// Then we exit, whatever is left.
     pub(super) abandon: Option<Instant>,
     /// Whether everything has been killed.
     pub(super) forced: bool,
+    /// Whether a stop was asked for with [`Urgency::Now`].
+    pub(super) urged: bool,
 }
 
 impl Machine {
     pub(super) fn stop_asked(&mut self, urgency: Urgency, now: Instant) {
+        let urged = urgency == Urgency::Now;
+        let again = urged && self.limits.urged;
+        self.limits.urged |= urged;
         match self.phase {
-            Phase::Stopping(_) if urgency == Urgency::Now => self.force(now),
+            Phase::Stopping(_) if again => self.force(now),
             Phase::Stopping(_) | Phase::Ended => {}
             Phase::New => self.end(),
             Phase::Running | Phase::Retiring => self.shut_down(Cause::Asked, now),
@@ -104,7 +115,11 @@ impl Machine {
             return;
         }
         self.phase = Phase::Stopping(cause);
-        self.limits.force = self.config.stop_timeout.and_then(|timeout| now.checked_add(timeout));
+        if let Some(timeout) = self.config.stop_timeout {
+            self.limits.force = now.checked_add(timeout);
+            // Of a short time for stopping, hooks have half.
+            self.limits.hooks = now.checked_add(timeout.saturating_sub(RESERVE).max(timeout / 2));
+        }
         self.publish(Trigger::Global(GlobalEvent::Shutdown));
         for id in self.ids() {
             if !self.runs_while_stopping(id) {
@@ -167,11 +182,12 @@ impl Machine {
     }
 
     pub(super) fn tick_stop(&mut self, id: JobId, now: Instant) {
+        let late = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         match &mut self.job_mut(id).stop {
-            StopStep::Hooks { until } if until.is_some_and(|at| at <= now) => {
+            StopStep::Hooks { until } if late(*until) => {
                 self.begin_deregistration(id, now);
             }
-            StopStep::Terminating { kill } if kill.is_some_and(|at| at <= now) => {
+            StopStep::Terminating { kill } if late(*kill) => {
                 *kill = None;
                 self.actions.push(Action::Kill(id));
             }
@@ -223,6 +239,7 @@ impl Machine {
         };
         if announced && !self.limits.forced {
             let until = stop.hooks_timeout.and_then(|timeout| now.checked_add(timeout));
+            let until = until.into_iter().chain(self.limits.hooks).min();
             self.job_mut(id).stop = StopStep::Hooks { until };
             self.publish(Trigger::Job(id, JobEvent::Stopping));
         } else {
@@ -242,7 +259,7 @@ impl Machine {
 
     fn begin_deregistration(&mut self, id: JobId, now: Instant) {
         self.check_off(id);
-        if self.spec(id).service.is_some() && !self.limits.forced {
+        if self.spec(id).service.is_some() {
             let number = self.deregister(id);
             self.job_mut(id).stop = StopStep::Deregistering(number);
         } else {
@@ -269,7 +286,9 @@ impl Machine {
         let mut kill = None;
         if !running {
             // Nothing to end.
-        } else if self.limits.forced || kill_after == KillAfter::AtOnce {
+        } else if self.limits.forced {
+            // It has been killed already.
+        } else if kill_after == KillAfter::AtOnce {
             self.actions.push(Action::Kill(id));
         } else {
             self.actions.push(Action::Terminate(id));
@@ -299,16 +318,13 @@ impl Machine {
         }
         self.limits.abandon = now.checked_add(ABANDON_AFTER);
         for id in self.ids() {
-            match self.job(id).stop {
-                StopStep::Live => self.begin_stop(id),
-                StopStep::Hooks { .. } | StopStep::Deregistering(_) => {
-                    self.check_off(id);
-                    self.terminate(id, now);
-                }
-                StopStep::Terminating { .. } if self.job(id).run.is_running() => {
-                    self.actions.push(Action::Kill(id));
-                }
-                StopStep::Holding | StopStep::Terminating { .. } | StopStep::Stopped => {}
+            if self.job(id).run.is_running() {
+                self.actions.push(Action::Kill(id));
+            }
+            self.check_off(id);
+            self.begin_stop(id);
+            if matches!(self.job(id).stop, StopStep::Holding | StopStep::Hooks { .. }) {
+                self.begin_deregistration(id, now);
             }
         }
     }

@@ -178,6 +178,59 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The same for a 1.x/2.x application: reloads, maintenance and a stop whenever they come. It
+    /// has no limit for stopping, so hooks end by themselves here.
+    #[test]
+    fn any_history_of_an_application_is_orderly_and_ends(
+        behaviours in prop::collection::vec(
+            (0..3_000_u64, prop::sample::select(vec![0, 0, 0, 0, 1]), 0..500_u64),
+            1..40,
+        ),
+        inputs in prop::collection::vec((0..6_000_u64, reload_or_maintenance()), 0..12),
+        stop in 0..8_000_u64,
+        urgency in prop::sample::select(vec![Urgency::Orderly, Urgency::Now]),
+    ) {
+        let behaviours = behaviours.into_iter().map(|(millis, code, obeys)| Behaviour {
+            obeys: Some(Duration::from_millis(obeys)),
+            ..lives(millis, code)
+        });
+        let mut inputs = inputs;
+        inputs.push((stop, Input::Stop(urgency)));
+        let mut world = World::new(application(5), behaviours.collect(), inputs);
+        for _ in 0..400 {
+            world.run(Duration::from_millis(100));
+            if world.exit.is_some() {
+                break;
+            }
+            if world.machine.phase == super::Phase::Ended {
+                let running: Vec<_> = world.running.keys().copied().collect();
+                prop_assert!(running.iter().all(|job| *job == JobId(5)), "left: {running:?}");
+                let (next, kept) = world.machine.succeed(std::sync::Arc::clone(&world.config));
+                prop_assert_eq!(kept.is_some(), !running.is_empty());
+                world.machine = next;
+                world.published.clear();
+            }
+        }
+        prop_assert!(world.exit.is_some(), "it never ends");
+        let applications = world.spawns.get(&JobId(5)).copied().unwrap_or(0);
+        prop_assert!(applications <= 1, "the application was started {applications} times");
+        let gates = world.spawns.get(&JobId(0)).copied().unwrap_or(0);
+        prop_assert!(gates <= 1, "preStart ran {gates} times");
+    }
+}
+
+fn reload_or_maintenance() -> impl Strategy<Value = Input> {
+    prop::sample::select(vec![
+        Input::Retire,
+        Input::Maintenance(Maintenance::On),
+        Input::Maintenance(Maintenance::Off),
+        Input::Tick,
+    ])
+}
+
 // ---- histories that matter ----
 
 #[test]
@@ -485,4 +538,93 @@ fn maintenance_asked_for_during_a_reload_is_the_successors() {
             .iter()
             .any(|(_, event)| { *event == Trigger::Global(GlobalEvent::EnterMaintenance) })
     );
+}
+
+#[test]
+fn an_interrupt_while_everything_stops_already_is_not_the_second_one() {
+    let quick = lives(10, 0);
+    let behaviours =
+        script(vec![quick, FOREVER, quick, lives(300, 5), lives(2_000, 0), quick, FOREVER, quick]);
+    let inputs = vec![(500, Input::Stop(Urgency::Now))];
+    let mut world = World::new(application(5), behaviours, inputs);
+    world.run(seconds(60));
+    assert_eq!(world.exit.map(|(_, code)| code), Some(5), "postStop is not cut");
+}
+
+#[test]
+fn a_hook_that_hangs_leaves_time_for_an_orderly_stop() {
+    let mut main = job("main");
+    main.health = Some(health(10));
+    main.service = Some(service("main"));
+    let mut hook = job("hook");
+    hook.when = on(Trigger::Job(JobId(0), JobEvent::Stopping), Frequency::Once);
+    // main, its check, the hook that hangs, the deregistration, SIGTERM of main.
+    let stubborn = Behaviour { lives: None, code: 0, obeys: None };
+    let quick = lives(10, 0);
+    let behaviours = script(vec![FOREVER, quick, stubborn, quick, FOREVER, stubborn]);
+    let inputs = vec![(500, Input::Stop(Urgency::Orderly))];
+    let mut world = World::new(configuration(vec![main, hook], 0), behaviours, inputs);
+    world.run(seconds(60));
+    let exited = Trigger::Job(JobId(0), JobEvent::ExitFailed);
+    let at = world.published.iter().find(|(_, event)| *event == exited).map(|(at, _)| *at);
+    assert_eq!(
+        at,
+        Some(Duration::from_millis(500 + 3_000 + 10 + 20)),
+        "SIGTERM, 2 s before the end"
+    );
+    assert_eq!(world.exit.map(|(at, _)| at - world.begin), Some(Duration::from_millis(5_500)));
+}
+
+#[test]
+fn an_application_that_ignores_sigterm_is_killed_after_its_stop_timeout() {
+    let quick = lives(10, 0);
+    let stubborn = Behaviour { lives: None, code: 0, obeys: None };
+    let behaviours = script(vec![
+        quick, FOREVER, quick, stubborn, quick, quick, stubborn, quick, FOREVER, quick,
+    ]);
+    let inputs = vec![(500, Input::Stop(Urgency::Orderly))];
+    let mut world = World::new(application(2), behaviours, inputs);
+    world.run(seconds(60));
+    assert_eq!(world.exit.map(|(_, code)| code), Some(128 + 9));
+    let exited = Trigger::Job(JobId(5), JobEvent::ExitFailed);
+    let at = world.published.iter().find(|(_, event)| *event == exited).map(|(at, _)| *at);
+    // The deregistration and preStop take 10 ms each.
+    assert_eq!(at, Some(Duration::from_millis(500 + 20 + 2_000)));
+}
+
+#[test]
+fn maintenance_takes_the_service_out_and_an_initial_status_puts_it_in() {
+    let mut advertised = job("service");
+    advertised.health = Some(health(10));
+    let mut announced = service("service");
+    announced.initial_status = Some(config::job::InitialStatus::Warning);
+    advertised.service = Some(announced);
+    let mut world = World::new(configuration(vec![advertised], 0), vec![FOREVER], vec![]);
+    world.run(Duration::from_millis(1));
+    assert!(world.registered.contains(&JobId(0)), "before the first check has ended");
+    world.input(Input::Maintenance(Maintenance::On));
+    world.run(seconds(2));
+    assert!(!world.registered.contains(&JobId(0)));
+}
+
+#[test]
+fn a_check_without_a_time_limit_that_hangs_is_told_of() {
+    let mut advertised = job("service");
+    advertised.health = Some(health(2));
+    advertised.service = Some(service("service"));
+    let mut world = World::new(configuration(vec![advertised], 0), vec![FOREVER], vec![]);
+    world.check_time = seconds(3_600);
+    world.run(seconds(60));
+    assert_eq!(world.overdue, [seconds(10)], "once, after its time to live");
+}
+
+#[test]
+fn a_held_period_runs_at_once() {
+    let mut timed = job("timed");
+    timed.when = When::Every { interval: seconds(1), after: STARTUP };
+    timed.restarts = Restarts::Unlimited;
+    let behaviours = script(vec![lives(1_500, 0), lives(10, 0)]);
+    let mut world = World::new(configuration(vec![timed], 0), behaviours, vec![]);
+    world.run(Duration::from_millis(1_600));
+    assert_eq!(world.spawns[&JobId(0)], 2);
 }

@@ -48,10 +48,13 @@ pub(super) struct World {
     pub(super) behaviours: Vec<Behaviour>,
     drawn: usize,
     pub(super) running: BTreeMap<JobId, Instant>,
-    checking: BTreeMap<JobId, CheckRun>,
+    checking: BTreeMap<JobId, (CheckRun, Instant)>,
     pub(super) spawns: BTreeMap<JobId, usize>,
     pub(super) checks: BTreeMap<JobId, Vec<Duration>>,
-    registered: BTreeSet<JobId>,
+    pub(super) registered: BTreeSet<JobId>,
+    pub(super) overdue: Vec<Duration>,
+    withdrawn: BTreeSet<JobId>,
+    last_check: BTreeMap<JobId, bool>,
     killed: BTreeSet<JobId>,
     pub(super) published: Vec<(Duration, Trigger)>,
     pub(super) check_time: Duration,
@@ -81,6 +84,9 @@ impl World {
             spawns: BTreeMap::new(),
             checks: BTreeMap::new(),
             registered: BTreeSet::new(),
+            overdue: Vec::new(),
+            withdrawn: BTreeSet::new(),
+            last_check: BTreeMap::new(),
             killed: BTreeSet::new(),
             published: Vec::new(),
             check_time: Duration::from_millis(30),
@@ -95,7 +101,7 @@ impl World {
         if self.published.is_empty() {
             self.input(Input::Start);
         }
-        while self.exit.is_none() {
+        while self.exit.is_none() && self.machine.phase != super::Phase::Ended {
             let due = self.schedule.iter().map(|(at, _)| *at).min();
             let tick = self.machine.deadline();
             let Some(next) = due.into_iter().chain(tick).min().filter(|at| *at <= end) else {
@@ -112,6 +118,7 @@ impl World {
                 None => {
                     self.input(Input::Tick);
                     let next = self.machine.deadline();
+                    self.assert_nothing_is_overdue();
                     assert!(
                         next.is_none_or(|at| at > self.now),
                         "the machine asks for a time that has passed: a busy loop"
@@ -131,8 +138,9 @@ impl World {
                 self.input(Input::Exited(job, status));
             }
             Due::CheckExit(job, run, status) => {
-                if self.checking.get(&job) == Some(&run) {
+                if self.checking.get(&job).is_some_and(|(number, _)| *number == run) {
                     self.checking.remove(&job);
+                    self.last_check.insert(job, status.success());
                 }
                 self.input(Input::Checked(job, run, status));
             }
@@ -153,13 +161,36 @@ impl World {
         }
     }
 
+    /// What has a time limit and has passed it, has been killed.
+    fn assert_nothing_is_overdue(&self) {
+        for (job, since) in &self.running {
+            let limit = self.config.jobs[job.0].exec.as_ref().and_then(|exec| exec.timeout);
+            if let Some(limit) = limit {
+                let late = self.now - *since > limit;
+                assert!(!late || self.killed.contains(job), "{job:?} has outlived its timeout");
+            }
+        }
+        for (job, (_, since)) in &self.checking {
+            let limit = self.config.jobs[job.0].health.as_ref().and_then(|health| health.timeout);
+            let late = limit.is_some_and(|limit| self.now - *since > limit);
+            assert!(!late, "the check of {job:?} has outlived its timeout");
+        }
+    }
+
+    /// The jobs that are hooked to this one's `stopping` and are still running.
+    fn hooks_of(&self, job: JobId) -> Vec<JobId> {
+        let hook = Trigger::Job(job, JobEvent::Stopping);
+        let hooked = |id: &&JobId| super::start_trigger(&self.config.jobs[id.0]) == hook;
+        self.running.keys().filter(hooked).copied().collect()
+    }
+
     fn act(&mut self, action: Action) {
         assert!(self.exit.is_none(), "{action:?} after the end");
         match action {
             Action::Spawn(job) => self.spawn(job),
             Action::Check(job, run) => {
                 assert!(
-                    self.checking.insert(job, run).is_none(),
+                    self.checking.insert(job, (run, self.now)).is_none(),
                     "two checks of job {job:?} at once"
                 );
                 self.checks.entry(job).or_default().push(self.now - self.begin);
@@ -168,7 +199,7 @@ impl World {
                 self.schedule.push((self.now + self.check_time, exit));
             }
             Action::KillCheck(job) => {
-                let run = self.checking.remove(&job).expect("a check to kill is running");
+                let (run, _) = self.checking.remove(&job).expect("a check to kill is running");
                 for (at, due) in &mut self.schedule {
                     if matches!(due, Due::CheckExit(other, number, _) if *other == job && *number == run)
                     {
@@ -186,6 +217,12 @@ impl World {
                     !self.registered.contains(&job),
                     "{job:?} is signalled before its service has left the catalog"
                 );
+                let patience = self.config.jobs[job.0].stop.hooks_timeout;
+                let hooks = self.hooks_of(job);
+                assert!(
+                    hooks.is_empty() || patience.is_some(),
+                    "{job:?} is signalled before its hooks {hooks:?} have ended"
+                );
                 if let Some(after) = self.draw().obeys {
                     let exit = Due::Exit(job, ExitStatus::Signal(15));
                     self.schedule.push((self.now + after, exit));
@@ -200,10 +237,23 @@ impl World {
                 self.schedule.push((self.now, Due::Exit(job, ExitStatus::Signal(9))));
             }
             Action::Announce(job) | Action::Passing(job) => {
+                if action == Action::Passing(job) {
+                    let last = self.last_check.get(&job).copied();
+                    assert_ne!(last, Some(false), "{job:?} has failed its check");
+                }
+                let on = self.machine.maintenance() == super::Maintenance::On;
+                assert!(!on, "{job:?} enters the catalog during maintenance");
+                self.withdrawn.remove(&job);
                 self.registered.insert(job);
             }
-            Action::Failing(_) | Action::Watch(_) => {}
+            Action::Failing(job) => {
+                let last = self.last_check.get(&job).copied();
+                assert_eq!(last, Some(false), "{job:?} has not failed its check");
+            }
+            Action::Overdue(_) => self.overdue.push(self.now - self.begin),
+            Action::Watch(_) | Action::Unreachable(_) => {}
             Action::Deregister(job, number) => {
+                self.withdrawn.insert(job);
                 let late = self.draw().lives.unwrap_or_default().min(Duration::from_secs(1));
                 self.schedule.push((self.now + late, Due::Deregistered(job, number)));
             }
@@ -213,6 +263,9 @@ impl World {
                 let left: Vec<_> =
                     self.running.keys().filter(|job| !self.killed.contains(job)).collect();
                 assert!(left.is_empty(), "exit with processes that nobody has stopped: {left:?}");
+                assert!(self.checking.is_empty(), "exit with checks: {:?}", self.checking);
+                let mut listed = self.registered.iter().filter(|job| !self.withdrawn.contains(job));
+                assert_eq!(listed.next(), None, "exit without taking a service out of the catalog");
                 self.exit = Some((self.now, code));
             }
         }
@@ -227,7 +280,11 @@ impl World {
         if self.stopping {
             let hook = matches!(
                 self.config.jobs[job.0].when,
-                When::On { trigger: Trigger::Job(..) | Trigger::Global(GlobalEvent::Shutdown), .. }
+                When::On {
+                    trigger: Trigger::Job(_, JobEvent::Stopping | JobEvent::Stopped)
+                        | Trigger::Global(GlobalEvent::Shutdown),
+                    ..
+                }
             );
             assert!(hook, "{job:?} was started while everything stops");
         }

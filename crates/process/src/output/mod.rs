@@ -39,6 +39,10 @@ const OWN_LIMIT: usize = 1 << 20;
 /// The pump's stack, in bytes. It calls nothing deep but the format.
 const STACK: usize = 256 << 10;
 
+/// How long [`Output::finish`] waits in all, however willing the reader: engines kill a container
+/// ten seconds after they have asked it to stop.
+const LONGEST_FINISH: Duration = Duration::from_secs(5);
+
 /// How often a waiting [`Output::finish`] looks for progress.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -210,7 +214,7 @@ impl Output {
 
     /// For the end: writes all that we logged and that children have written by now, last lines
     /// without newline included, and returns when that is done: true. Gives up only when the reader
-    /// has taken nothing at all for `patience`: false. Blocks the thread.
+    /// has taken nothing at all for `patience`, or after five seconds: false. Blocks the thread.
     pub fn finish(&self, patience: Duration) -> bool {
         let shared = self.shared();
         let ticket = shared.ask(|mailbox| {
@@ -218,7 +222,8 @@ impl Output {
             mailbox.finish
         });
         let mut seen = shared.progress.load(Ordering::Relaxed);
-        let mut since = Instant::now();
+        let begin = Instant::now();
+        let mut since = begin;
         let mut mailbox = shared.lock();
         while mailbox.finished < ticket {
             let progress = shared.progress.load(Ordering::Relaxed);
@@ -227,7 +232,7 @@ impl Output {
                 since = Instant::now();
             }
             let rest = patience.saturating_sub(since.elapsed());
-            if rest.is_zero() {
+            if rest.is_zero() || begin.elapsed() >= LONGEST_FINISH {
                 return false;
             }
             mailbox = shared

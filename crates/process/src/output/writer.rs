@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +30,10 @@ impl Sink {
             Sink::Stdout => File::from(io::stdout().as_fd().try_clone_to_owned()?),
             Sink::Stderr => File::from(io::stderr().as_fd().try_clone_to_owned()?),
             Sink::File(path) => {
-                OpenOptions::new().append(true).create(true).open(path).map_err(|error| {
+                // A named pipe that nobody reads is an error, not something to wait for.
+                let mut options = OpenOptions::new();
+                options.append(true).create(true).custom_flags(libc::O_NONBLOCK);
+                options.open(path).map_err(|error| {
                     io::Error::new(error.kind(), format!("cannot open {}: {error}", path.display()))
                 })?
             }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helpers")]
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -56,7 +57,7 @@ pub(crate) struct Bench {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) output: Output,
     pub(crate) processes: Processes,
-    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) environment: BTreeMap<OsString, OsString>,
 }
 
 impl Bench {
@@ -69,8 +70,8 @@ impl Bench {
     pub(crate) fn with_sink(folder: tempfile::TempDir, sink: Sink) -> Bench {
         let output = Output::start(sink, Box::new(Plain)).unwrap();
         let processes = Processes::start(output.clone()).unwrap();
-        let path = std::env::var("PATH").unwrap();
-        let environment = BTreeMap::from([("PATH".to_owned(), path)]);
+        let path = std::env::var_os("PATH").unwrap();
+        let environment = BTreeMap::from([("PATH".into(), path)]);
         Bench { folder, output, processes, environment }
     }
 
