@@ -74,6 +74,8 @@ pub fn http_within(
         match stream.read(&mut chunk) {
             Ok(0) => break,
             Ok(n) => answer.extend_from_slice(&chunk[..n]),
+            // A read with a time limit is not restarted after a stop and a continuation.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(late()),
             Err(error) if answer.is_empty() => {
                 written?;

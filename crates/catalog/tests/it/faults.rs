@@ -212,12 +212,34 @@ fn a_server_in_trouble_is_not_hammered_and_one_line_tells_of_it() {
     fake.set(Deed::Answer(ok("")));
     wait_until("it works again", LONG, || {
         registrar.passing(&app);
-        lines(log::Level::Info, "trouble-host").len() == 2
+        let told = lines(log::Level::Info, "trouble-host");
+        told.iter().any(|line| line.contains("the catalog takes it again"))
     });
     assert_eq!(
         lines(log::Level::Warn, "trouble-host"),
         ["trouble-host: registration failed: HTTP 500: out of order"]
     );
+}
+
+/// Any web server that does not know Consul's paths.
+#[test]
+fn a_server_that_is_no_consul_is_not_hammered_and_one_line_tells_of_it() {
+    let fake = Fake::start(Deed::Answer(status(404, "nothing here")));
+    let registrar = fake.runtime.enter(|| Registrar::spawn(fake.client())).0;
+    let app = Arc::new(registration("stranger"));
+    let begun = Instant::now();
+    let mut checks = 0;
+    wait_until("two seconds of checks", LONG, || {
+        if begun.elapsed() >= Duration::from_millis(200) * checks {
+            registrar.passing(&app);
+            checks += 1;
+        }
+        begun.elapsed() > Duration::from_secs(2)
+    });
+    let requests = fake.requests.load(Ordering::SeqCst);
+    assert!((1..=20).contains(&requests), "{requests} requests in two seconds");
+    let warnings = lines(log::Level::Warn, "stranger-host");
+    assert!(warnings.len() == 1 && warnings[0].contains("is it a Consul agent?"), "{warnings:?}");
 }
 
 #[test]

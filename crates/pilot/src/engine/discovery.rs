@@ -175,8 +175,8 @@ impl Discovery {
                         log::warn!("{id} could not be taken out of the catalog: {why}");
                     }
                     Err(_) => log::warn!(
-                        "{id} is not out of the catalog: no answer within \
-                         {DEREGISTRATION_PATIENCE:?}; we go on, and try again while we run"
+                        "{id} could not be taken out of the catalog within \
+                         {DEREGISTRATION_PATIENCE:?}; it is tried again for as long as we run"
                     ),
                 }
             }

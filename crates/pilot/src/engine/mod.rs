@@ -113,7 +113,6 @@ impl Engine {
         }
     }
 
-    /// Watches of one name (a service's tags, say) are one source of events: the first of them.
     fn changed(&self, id: WatchId, instances: &[catalog::Instance]) -> Input {
         if let Some(watch) = self.machine.config().watches.get(id.0) {
             log::info!("{} has changed: {} healthy", watch.name, instances.len());
@@ -122,7 +121,12 @@ impl Engine {
         Input::Changed(self.source(id), instances)
     }
 
+    /// In 3.x, watches of one name (a service's tags, say) are one source of events: the first of
+    /// them. In 2.x each has a command of its own.
     fn source(&self, id: WatchId) -> WatchId {
+        if self.machine.config().generation == Generation::V2 {
+            return id;
+        }
         let watches = &self.machine.config().watches;
         let first = watches.get(id.0).and_then(|watch| {
             watches.iter().position(|other| other.name == watch.name).map(WatchId)

@@ -287,8 +287,11 @@ impl Pump {
             Role::Capture(buffer) => buffer.push(bytes),
         }
         if count == 0 {
-            // Closing it makes epoll forget it: no child has our end.
-            self.pipes.remove(&token);
+            if let Some((_, pipe)) = self.pipes.remove(&token) {
+                // Needed: a child between fork and exec has a copy of the descriptor, and until
+                // it execs epoll would report the end of the pipe over and over.
+                let _ = self.epoll.delete(&pipe.reader);
+            }
             return None;
         }
         Some(count)
