@@ -20,7 +20,7 @@ demo:
 # With an explicit target build scripts and macros are built as usual: only our program is static.
 build:
 	RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --target $(HOST) -p pilot
-	@ls -l $(STATIC)
+	@cp $(STATIC) $(TARGET)/containerpilot && ls -l $(TARGET)/containerpilot
 
 lint:
 	cargo fmt --all --check

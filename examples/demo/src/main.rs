@@ -102,9 +102,11 @@ fn request(method: &str, url: &str) -> Result<String, Box<dyn std::error::Error>
 fn upstream(catalog: &str, service: &str) -> Outcome {
     let body = request("GET", &format!("http://{catalog}/v1/health/service/{service}?passing"))?;
     // Enough for one field of a JSON that we know; a real program would use a parser.
+    // The first port in an instance's object is its own, or the same in another table.
     let ports: Vec<&str> = body
-        .split("\"Port\":")
+        .split("\"Service\":{")
         .skip(1)
+        .filter_map(|instance| instance.split("\"Port\":").nth(1))
         .filter_map(|rest| rest.trim_start().split(|c: char| !c.is_ascii_digit()).next())
         .filter(|port| *port != "0")
         .collect();

@@ -1,0 +1,218 @@
+//! Random histories.
+
+use std::time::Duration;
+
+use config::{
+    job::{
+        Backoff, Frequency, GlobalEvent, Job, JobEvent, JobId, KillAfter, Restarts, SignalEvent,
+        StopAfter, Trigger, WatchEvent, When,
+    },
+    watch::WatchId,
+};
+use proptest::prelude::*;
+
+use super::super::{
+    Input, Instances, Maintenance, Urgency,
+    world::{Behaviour, World, configuration, health, job, on, service},
+};
+use super::{STARTUP, application, lives, seconds};
+
+fn trigger(index: usize) -> impl Strategy<Value = Trigger> {
+    let event = prop::sample::select(vec![
+        JobEvent::Healthy,
+        JobEvent::Unhealthy,
+        JobEvent::ExitSuccess,
+        JobEvent::ExitFailed,
+        JobEvent::Stopping,
+        JobEvent::Stopped,
+    ]);
+    // A job waits for earlier ones only: configurations with cycles are refused.
+    let source = if index == 0 {
+        Just(STARTUP).boxed()
+    } else {
+        (0..index, event).prop_map(|(job, event)| Trigger::Job(JobId(job), event)).boxed()
+    };
+    prop_oneof![
+        3 => Just(STARTUP),
+        4 => source,
+        1 => Just(Trigger::Global(GlobalEvent::Shutdown)),
+        1 => Just(Trigger::Global(GlobalEvent::EnterMaintenance)),
+        1 => Just(Trigger::Signal(SignalEvent::Hup)),
+        2 => Just(Trigger::Watch(WatchId(0), WatchEvent::Changed)),
+    ]
+}
+
+fn any_job(index: usize) -> impl Strategy<Value = Job> {
+    let restarts = prop_oneof![
+        Just(Restarts::Never),
+        (0..4_u32).prop_map(Restarts::Limit),
+        Just(Restarts::Unlimited)
+    ];
+    let shape = (0..10_u8, 0..10_u8, 0..4_u8, any::<bool>(), any::<bool>(), 0..6_u8);
+    (trigger(index), restarts, shape).prop_map(move |(trigger, restarts, shape)| {
+        let (exec, every, checks, advertises, each, stop) = shape;
+        let mut job = job(&format!("job{index}"));
+        job.restarts = restarts;
+        job.when = on(trigger, if each { Frequency::Each } else { Frequency::Once });
+        if each && restarts == Restarts::Unlimited {
+            job.restarts = Restarts::Never;
+        }
+        if every == 0 {
+            job.when = When::Every { interval: Duration::from_millis(700), after: STARTUP };
+        }
+        if restarts == Restarts::Unlimited {
+            job.backoff = Backoff::Exponential;
+        }
+        if exec == 0 {
+            job.exec = None;
+        } else if exec == 1
+            && let Some(exec) = &mut job.exec
+        {
+            exec.timeout = Some(Duration::from_millis(400));
+        }
+        if checks < 2 {
+            job.health = Some(health(1));
+            job.service = advertises.then(|| service("service"));
+        }
+        match stop {
+            0 => job.stop.kill_after = KillAfter::AtOnce,
+            1 => job.stop.kill_after = KillAfter::After(Duration::from_millis(900)),
+            2 => job.stop.after.deregistered = true,
+            3 => {
+                job.stop.after =
+                    StopAfter { deregistered: false, stopped: (0..index).map(JobId).collect() }
+            }
+            _ => {}
+        }
+        job
+    })
+}
+
+fn behaviour() -> impl Strategy<Value = Behaviour> {
+    let times =
+        (prop::option::weighted(0.7, 0..3_000_u64), prop::option::weighted(0.8, 0..500_u64));
+    (times, prop::sample::select(vec![0, 0, 0, 1, 127])).prop_map(|((lives, obeys), code)| {
+        Behaviour {
+            lives: lives.map(Duration::from_millis),
+            code,
+            obeys: obeys.map(Duration::from_millis),
+        }
+    })
+}
+
+fn external() -> impl Strategy<Value = (u64, Input)> {
+    let input = prop_oneof![
+        Just(Input::Changed(WatchId(0), Instances::Some)),
+        Just(Input::Changed(WatchId(0), Instances::None)),
+        Just(Input::Signal(SignalEvent::Hup)),
+        Just(Input::Maintenance(Maintenance::On)),
+        Just(Input::Maintenance(Maintenance::Off)),
+        Just(Input::Tick),
+    ];
+    (0..20_000_u64, input)
+}
+
+fn jobs() -> impl Strategy<Value = Vec<Job>> {
+    (1..7_usize).prop_flat_map(|count| (0..count).map(any_job).collect::<Vec<_>>())
+}
+
+/// The most processes that a job may have started, given how often its trigger came.
+fn budget(job: &Job, triggers: usize) -> Option<usize> {
+    let more = match job.restarts {
+        Restarts::Never => 0,
+        Restarts::Limit(count) => count as usize,
+        Restarts::Unlimited => return None,
+    };
+    match job.when {
+        When::Every { .. } | When::On { frequency: Frequency::Once, .. } => Some(1 + more),
+        When::On { frequency: Frequency::Each, .. } => Some(triggers + more),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// `World` asserts at every step: no two processes or checks of a job at once, nothing
+    /// signalled that does not run, no SIGTERM before the deregistration is over, `stopped` after
+    /// `stopping`, nothing left at the end, no timer in the past.
+    #[test]
+    fn any_history_is_orderly_and_ends(
+        jobs in jobs(),
+        behaviours in prop::collection::vec(behaviour(), 1..40),
+        inputs in prop::collection::vec(external(), 0..30),
+        stop in 0..20_000_u64,
+        urgency in prop::sample::select(vec![Urgency::Orderly, Urgency::Now]),
+    ) {
+        let config = configuration(jobs, 1);
+        let mut inputs = inputs;
+        inputs.push((stop, Input::Stop(urgency)));
+        let mut world = World::new(config, behaviours, inputs);
+        world.run(seconds(60));
+
+        let (ended, _) = world.exit.expect("shutdown always ends");
+        // Or before it was asked to: then at the latest 5 s and a bit after it began by itself.
+        let latest = world.begin + Duration::from_millis(stop) + seconds(5 + 1) + Duration::from_millis(1);
+        prop_assert!(ended <= latest, "{:?} too late", ended - latest);
+        for (index, job) in world.config.jobs.iter().enumerate() {
+            let trigger = super::super::start_trigger(job);
+            let triggers = world.published.iter().filter(|(_, event)| *event == trigger).count();
+            let spawns = world.spawns.get(&JobId(index)).copied().unwrap_or(0);
+            if let Some(budget) = budget(job, triggers) {
+                prop_assert!(spawns <= budget, "{}: {spawns} runs, {budget} allowed", job.name);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The same for a 1.x/2.x application: reloads, maintenance and a stop whenever they come. It
+    /// has no limit for stopping, so hooks end by themselves here.
+    #[test]
+    fn any_history_of_an_application_is_orderly_and_ends(
+        behaviours in prop::collection::vec(
+            (0..3_000_u64, prop::sample::select(vec![0, 0, 0, 0, 1]), 0..500_u64),
+            1..40,
+        ),
+        inputs in prop::collection::vec((0..6_000_u64, reload_or_maintenance()), 0..12),
+        stop in 0..8_000_u64,
+        urgency in prop::sample::select(vec![Urgency::Orderly, Urgency::Now]),
+    ) {
+        let behaviours = behaviours.into_iter().map(|(millis, code, obeys)| Behaviour {
+            obeys: Some(Duration::from_millis(obeys)),
+            ..lives(millis, code)
+        });
+        let mut inputs = inputs;
+        inputs.push((stop, Input::Stop(urgency)));
+        let mut world = World::new(application(5), behaviours.collect(), inputs);
+        for _ in 0..400 {
+            world.run(Duration::from_millis(100));
+            if world.exit.is_some() {
+                break;
+            }
+            if world.machine.phase == super::super::Phase::Ended {
+                let running: Vec<_> = world.running.keys().copied().collect();
+                prop_assert!(running.iter().all(|job| *job == JobId(5)), "left: {running:?}");
+                let (next, kept) = world.machine.succeed(std::sync::Arc::clone(&world.config));
+                prop_assert_eq!(kept.is_some(), !running.is_empty());
+                world.machine = next;
+                world.published.clear();
+            }
+        }
+        prop_assert!(world.exit.is_some(), "it never ends");
+        let applications = world.spawns.get(&JobId(5)).copied().unwrap_or(0);
+        prop_assert!(applications <= 1, "the application was started {applications} times");
+        let gates = world.spawns.get(&JobId(0)).copied().unwrap_or(0);
+        prop_assert!(gates <= 1, "preStart ran {gates} times");
+    }
+}
+
+fn reload_or_maintenance() -> impl Strategy<Value = Input> {
+    prop::sample::select(vec![
+        Input::Retire,
+        Input::Maintenance(Maintenance::On),
+        Input::Maintenance(Maintenance::Off),
+        Input::Tick,
+    ])
+}
