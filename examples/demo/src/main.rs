@@ -102,6 +102,8 @@ fn request(method: &str, url: &str) -> Result<String, Box<dyn std::error::Error>
 fn upstream(catalog: &str, service: &str) -> Outcome {
     let body = request("GET", &format!("http://{catalog}/v1/health/service/{service}?passing"))?;
     // Enough for one field of a JSON that we know; a real program would use a parser.
+    // A development agent writes with spaces and newlines.
+    let body: String = body.split_whitespace().collect();
     // The first port in an instance's object is its own, or the same in another table.
     let ports: Vec<&str> = body
         .split("\"Service\":{")
