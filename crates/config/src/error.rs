@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::json5::{Position, Span};
 use excerpt::Excerpt;
-pub(crate) use secrets::{Mask, without_values};
+pub(crate) use secrets::{Mask, secret_variables, without_values};
 
 /// Everything that is wrong with one configuration. Its display is several lines long and ends
 /// without a newline.

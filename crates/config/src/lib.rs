@@ -14,6 +14,7 @@
 //! The crate is pure: it reads one file ([`source::read`]) and nothing else. The environment,
 //! the host's name and its addresses are given to it as [`Host`].
 
+mod advice;
 pub mod catalog;
 mod decode;
 mod error;
@@ -32,6 +33,7 @@ pub mod watch;
 
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 
+pub use advice::advice;
 pub use catalog::Catalog;
 pub use error::{Errors, Problem};
 pub use interface::{InterfaceError, check_interface};

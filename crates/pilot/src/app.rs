@@ -2,7 +2,7 @@
 
 use std::{fs, io::Write as _};
 
-use config::{Config, Host, Source};
+use config::{Config, Generation, Host, Source};
 
 use crate::{cli::Request, engine::Engine, host, logging, signals::Signals};
 
@@ -14,6 +14,7 @@ pub(crate) fn serve(request: Request) -> u8 {
     let outcome = match request {
         Request::Help => print("-", cli_help()),
         Request::Version => print("-", &version()),
+        Request::Check { config, application } => check(config.as_deref(), &application),
         Request::Template { config, out } => template(config.as_deref(), &out),
         Request::Run { config, application } => run(config, application),
     };
@@ -35,6 +36,25 @@ fn cli_help() -> &'static str {
 fn version() -> String {
     let hash = option_env!("CONTAINERPILOT_GIT_HASH").unwrap_or("unknown");
     format!("Version: {}\nGitHash: {hash}\n", env!("CARGO_PKG_VERSION"))
+}
+
+/// Errors as at a start; else what to think about again, and one line that says that it is valid.
+fn check(config: Option<&str>, application: &[String]) -> Result<u8, String> {
+    let host = host::facts();
+    let source = source(config, &host)?;
+    let config = config::load(&source, application, &host).map_err(|errors| errors.to_string())?;
+    let name = &source.name;
+    let mut text = String::new();
+    for warning in config.warnings.iter().chain(&config::advice(&config, &host.environment)) {
+        text.push_str(&format!("{name}: warning: {warning}\n"));
+    }
+    let generation = match config.generation {
+        Generation::V2 => "1.x/2.x",
+        Generation::V3 => "3.x",
+    };
+    let (jobs, watches) = (config.jobs.len(), config.watches.len());
+    text.push_str(&format!("{name}: valid: {generation}, {jobs} jobs, {watches} watches\n"));
+    print("-", &text)
 }
 
 fn template(config: Option<&str>, out: &str) -> Result<u8, String> {

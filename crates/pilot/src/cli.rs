@@ -11,6 +11,13 @@ pub(crate) enum Request {
         /// The application and its arguments; may be empty.
         application: Vec<String>,
     },
+    /// Say whether the configuration is valid, and what about it is probably not meant.
+    Check {
+        /// The value of `-config`.
+        config: Option<String>,
+        /// The application that the configuration is for; may be empty.
+        application: Vec<String>,
+    },
     /// Print the rendered configuration.
     Template {
         /// The value of `-config`.
@@ -34,6 +41,8 @@ usage: containerpilot [flags] [application [arguments...]]
 flags (-flag value and -flag=value, with one dash or two):
   -config VALUE   the configuration: a path, file://PATH, or the JSON5 text itself;
                   without the flag, the same from the variable CONTAINERPILOT
+  -check          say everything that is wrong with the configuration, and what is legal but
+                  probably not meant; start nothing; exit with 0 if it is valid
   -template       print the configuration with its templates rendered, and exit
   -out VALUE      where -template prints to: a path, file://PATH, or - for stdout (default)
   -version        print the version, and exit
@@ -64,7 +73,7 @@ A first configuration, to be run as `containerpilot -config app.json5`:
   }
 ";
 
-const FLAGS: &str = "-config, -template, -out, -version, -help";
+const FLAGS: &str = "-config, -check, -template, -out, -version, -help";
 
 /// Reads the words after the program's name.
 ///
@@ -73,7 +82,7 @@ const FLAGS: &str = "-config, -template, -out, -version, -help";
 pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, String> {
     let mut words = words.into_iter().peekable();
     let (mut config, mut out) = (None, None);
-    let (mut template, mut version, mut help) = (false, false, false);
+    let (mut check, mut template, mut version, mut help) = (false, false, false, false);
     while let Some(word) = words.next_if(|word| word.starts_with('-') && word != "-") {
         if word == "--" {
             break;
@@ -86,6 +95,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, 
         match name {
             "config" => config = Some(text(name, value, &mut words)?),
             "out" => out = Some(text(name, value, &mut words)?),
+            "check" => check = switch(name, value)?,
             "template" => template = switch(name, value)?,
             "version" => version = switch(name, value)?,
             "help" | "h" => help = switch(name, value)?,
@@ -101,6 +111,8 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, 
         Ok(Request::Template { config, out: out.unwrap_or_else(|| "-".to_owned()) })
     } else if out.is_some() {
         Err("-out: only with -template: it says where -template prints to".to_owned())
+    } else if check {
+        Ok(Request::Check { config, application })
     } else {
         Ok(Request::Run { config, application })
     }

@@ -153,3 +153,44 @@ fn the_application_is_rendered_and_inherits_our_streams() {
     assert!(finished.stdout.starts_with("from stdin\nworld\0"), "{:?}", finished.stdout);
     assert_eq!(finished.stderr, "err\n");
 }
+
+/// What is legal and probably not meant; nothing is started.
+#[test]
+fn a_configuration_is_checked_without_being_run() {
+    let text = "{
+      consul: 'localhost:8500',
+      stopTimeout: 12,
+      jobs: [{
+        name: 'app',
+        exec: ['sh', '-c', 'touch ran; echo {{ .DB_PASSWORD }}'],
+        port: 80,
+        interfaces: 'static:10.0.0.1',
+        health: { exec: 'true', interval: 10, ttl: 15 },
+      }],
+      watches: [{ name: 'db', interval: 1 }],
+    }";
+    let program = pilot().file("app.json", text).env("DB_PASSWORD", "hunter2222");
+    let mut running = program.args(["-config", "app.json", "-check"]).spawn();
+    let finished = running.wait(PATIENCE);
+    assert_eq!(finished.ended, Ended::Code(0), "{}", finished.stderr);
+    let lines: Vec<&str> = finished.stdout.lines().collect();
+    let said = [
+        "app: a check every 10s with a TTL of 15s",
+        "app: the value of DB_PASSWORD stands in its arguments",
+        "watch.db: no job waits for it",
+        "stopTimeout: 12s: container engines",
+        "valid: 3.x, 1 jobs, 1 watches",
+    ];
+    assert_eq!(lines.len(), said.len(), "{}", finished.stdout);
+    for (line, said) in lines.iter().zip(said) {
+        assert!(line.starts_with("app.json: ") && line.contains(said), "{line}");
+    }
+    assert!(!finished.stdout.contains("hunter2222"), "{}", finished.stdout);
+    assert_eq!(running.read("ran"), None, "it was started");
+
+    let clean = "{ jobs: [{ name: 'main', exec: 'true' }] }";
+    let finished = run(pilot().args(["-check", "-config", clean]));
+    assert_eq!(finished.stdout, "-config: valid: 3.x, 1 jobs, 0 watches\n");
+    let wrong = pilot().args(["-check", "-config", "{ jobs: [{ nmae: 'main', port: -1 }] }"]);
+    fails(wrong, 1, &["nmae", "did you mean \"name\"", "port"]);
+}

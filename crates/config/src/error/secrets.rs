@@ -54,7 +54,7 @@ pub(crate) fn without_values(message: &str, environment: &BTreeMap<String, Strin
 
 /// The variables whose names speak of secrets, and whose values are long enough to be told from
 /// other words.
-fn secret_variables(
+pub(crate) fn secret_variables(
     environment: &BTreeMap<String, String>,
 ) -> impl Iterator<Item = (&String, &String)> {
     environment.iter().filter(|(name, value)| value.len() >= SHORTEST && speaks_of_secrets(name))

@@ -1,0 +1,91 @@
+//! What is legal in a configuration and probably not meant. Said by `-check` only: a running
+//! program does not repeat it at every start.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{
+    Command, Config, Job,
+    error::secret_variables,
+    job::{KillAfter, Trigger, When},
+};
+
+/// Container engines kill what has not stopped this long after they have asked.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Everything that a reader of the file should think about again, in the order of the file.
+pub fn advice(config: &Config, environment: &BTreeMap<String, String>) -> Vec<String> {
+    let mut advice = Vec::new();
+    for job in &config.jobs {
+        advice.extend(heartbeats(job));
+        advice.extend(secrets(job, environment));
+    }
+    advice.extend(unused_watches(config));
+    advice.extend(long_stop(config));
+    advice
+}
+
+/// One late check must not turn an instance critical.
+fn heartbeats(job: &Job) -> Option<String> {
+    let (ttl, interval) = (job.service.as_ref()?.ttl, job.health.as_ref()?.interval);
+    (ttl < interval.saturating_mul(2)).then(|| {
+        format!(
+            "{}: a check every {interval:?} with a TTL of {ttl:?}: one check that is late or lost \
+             makes it critical; want a TTL of twice the interval at least",
+            job.name
+        )
+    })
+}
+
+/// Arguments can be read by every process of the machine; the environment cannot.
+fn secrets<'a>(
+    job: &'a Job,
+    environment: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = String> + use<'a> {
+    let commands = [
+        job.exec.as_ref().map(|exec| &exec.command),
+        job.health.as_ref().and_then(|health| health.command.as_ref()),
+    ];
+    let hold = |command: &Command, secret: &str| {
+        [&command.program].into_iter().chain(&command.args).any(|word| word.contains(secret))
+    };
+    let commands: Vec<&Command> = commands.into_iter().flatten().collect();
+    secret_variables(environment)
+        .filter(move |(_, value)| commands.iter().any(|command| hold(command, value)))
+        .map(|(name, _)| {
+            format!(
+                "{}: the value of {name} stands in its arguments, which others can read; \
+                 want the command to read the variable itself",
+                job.name
+            )
+        })
+}
+
+fn unused_watches(config: &Config) -> impl Iterator<Item = String> {
+    let used = |name: &str| {
+        config.jobs.iter().any(|job| match job.when {
+            When::On { trigger: Trigger::Watch(id, _), .. } => {
+                config.watches.get(id.0).is_some_and(|watch| watch.name == name)
+            }
+            _ => false,
+        })
+    };
+    config
+        .watches
+        .iter()
+        .filter(move |watch| !used(&watch.name))
+        .map(|watch| format!("watch.{}: no job waits for it; want one, or no watch", watch.name))
+}
+
+fn long_stop(config: &Config) -> Option<String> {
+    let of_jobs = config.jobs.iter().filter_map(|job| match job.stop.kill_after {
+        KillAfter::After(patience) => Some(patience),
+        KillAfter::AtOnce | KillAfter::Deadline => None,
+    });
+    let longest = config.stop_timeout.into_iter().chain(of_jobs).max()?;
+    (longest >= ENGINE_PATIENCE).then(|| {
+        format!(
+            "stopTimeout: {longest:?}: container engines kill everything {ENGINE_PATIENCE:?} after \
+             they have asked to stop; want less, or a longer time there (docker stop -t)"
+        )
+    })
+}
