@@ -311,6 +311,10 @@ impl<'t> Exec<'t, '_> {
                 object.call_method(name, &values(items)).map(Item::result)
             }
         };
+        let result = result.and_then(|item| {
+            self.count_made(&item.value)?;
+            Ok(item)
+        });
         result.map_err(|error| {
             self.at(node);
             self.error(&format!("error calling {name}: {error}"))

@@ -23,6 +23,10 @@ const MAX_STEPS: u64 = 10_000_000;
 /// How many bytes one execution may write.
 const MAX_OUTPUT: usize = 256 << 20;
 
+/// How many bytes of text the functions that it calls may make in all: text that is put together
+/// with itself doubles at every call.
+const MAX_MADE: usize = 256 << 20;
+
 /// The node that is being evaluated: where an error is reported.
 #[derive(Clone, Copy)]
 pub(crate) enum At<'t> {
@@ -138,6 +142,8 @@ pub(crate) struct Exec<'t, 'o> {
     base: usize,
     invocations: usize,
     steps: u64,
+    /// Bytes of text that functions have made.
+    made: usize,
 }
 
 impl<'t, 'o> Exec<'t, 'o> {
@@ -153,6 +159,7 @@ impl<'t, 'o> Exec<'t, 'o> {
             base: 0,
             invocations: 0,
             steps: 0,
+            made: 0,
         }
     }
 
@@ -173,6 +180,17 @@ impl<'t, 'o> Exec<'t, 'o> {
                 None => self.leave()?,
             }
             self.step()?;
+        }
+        Ok(())
+    }
+
+    /// Counts the text that a function has made.
+    pub(crate) fn count_made(&mut self, value: &Value) -> Result<(), String> {
+        if let Value::String(text) = value {
+            self.made = self.made.saturating_add(text.len());
+            if self.made > MAX_MADE {
+                return Err(format!("makes too much text: more than {MAX_MADE} bytes in all"));
+            }
         }
         Ok(())
     }

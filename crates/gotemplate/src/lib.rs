@@ -16,7 +16,8 @@
 //! Hostile text is harmless, on a stack of 2 MB too: blocks and invocations of templates are
 //! kept on a stack of the execution's own, whatever recurses natively (parentheses, nested
 //! blocks in the parser, printing of nested data, functions that execute templates) has a limit,
-//! and one execution ends after ten million steps or 256 MB of output with an error.
+//! and one execution ends with an error after ten million steps, 256 MB of output, or 256 MB of
+//! text made by functions.
 //!
 //! # Fidelity
 //! The reference is Go 1.19. `tests/golden` holds cases with Go's results, all of which come out

@@ -122,6 +122,14 @@ fn deep_data_is_not_printed_beyond_the_limit() {
 }
 
 #[test]
+fn text_that_doubles_itself_ends_with_an_error() {
+    let text =
+        format!("{{{{$x := \"0123456789\"}}}}{}", "{{$x = printf \"%s%s\" $x $x}}".repeat(60));
+    let error = outcome(&text).expect_err("2^60 bytes");
+    assert!(error.contains("error calling printf: makes too much text"), "{error}");
+}
+
+#[test]
 fn numbers_at_their_ends_do_not_overflow() {
     for text in [
         "{{slice .s -9223372036854775808}}",
