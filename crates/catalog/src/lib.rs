@@ -33,7 +33,7 @@ pub use error::{Class, Error};
 pub use model::{Index, Instance, Query, Registered, Registration, Snapshot, Status};
 pub use reachability::Reachability;
 pub use registrar::{Deregistration, Registrar};
-pub use watch::{Watch, WatchHandle, watch, watch_from};
+pub use watch::{Watch, WatchHandle, unknown, watch, watch_from};
 
 use std::pin::Pin;
 use std::time::Duration;

@@ -64,6 +64,21 @@ pub fn watch_from(catalog: Arc<dyn Catalog>, query: Query, known: Arc<[Instance]
     Watch { seen, news, handle: WatchHandle { task } }
 }
 
+/// What to give [`watch_from`] if it is not known what was seen, or what became of it: a set that
+/// no registry answers, so that whatever it answers is a change, the empty set too.
+#[must_use]
+pub fn unknown() -> Arc<[Instance]> {
+    Arc::from([Instance {
+        id: String::new(),
+        name: String::new(),
+        address: "?".to_owned(),
+        port: 0,
+        tags: Vec::new(),
+        meta: std::collections::BTreeMap::new(),
+        node: String::new(),
+    }])
+}
+
 impl Watch {
     /// Waits until the set differs from the one that this has last returned, and returns it. A
     /// reader that is slow sees the newest set only. Cancel-safe. Errors of the catalog are never

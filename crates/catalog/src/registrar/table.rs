@@ -128,6 +128,7 @@ impl Table {
         row.fact = Fact::Passed(now);
         row.beat = true;
         row.refused = false;
+        row.forget_unwatched_leave();
     }
 
     pub(super) fn failing(&mut self, id: &str) {
@@ -135,12 +136,14 @@ impl Table {
             row.desired |= matches!(row.fact, Fact::Announced(..));
             row.fact = Fact::Failed;
             row.beat = false;
+            row.refused = false;
         }
     }
 
     pub(super) fn announce(&mut self, wanted: &Arc<Registration>, status: Status, now: Instant) {
         let row = self.row(wanted, now);
         row.refused = false;
+        row.forget_unwatched_leave();
         // What a check has said is worth more.
         if matches!(row.fact, Fact::Nothing) {
             row.fact = Fact::Announced(status, now);
@@ -468,6 +471,18 @@ impl Row {
                 log::info!("{} is out of the catalog", job.id);
             }
             _ => {}
+        }
+    }
+
+    /// A deregistration that nobody waits for any more must not stand in the way of an instance
+    /// that is wanted again: registering replaces whatever the registry has.
+    fn forget_unwatched_leave(&mut self) {
+        let unwatched = |leave: &Leave| {
+            !leave.waiters.is_empty() && leave.waiters.iter().all(oneshot::Sender::is_closed)
+        };
+        if self.leave.as_ref().is_some_and(unwatched) {
+            self.leave = None;
+            self.held = false;
         }
     }
 

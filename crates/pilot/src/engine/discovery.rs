@@ -104,7 +104,7 @@ impl Discovery {
         config: &Config,
         previous: Option<&Discovery>,
     ) -> Result<Discovery, String> {
-        let queries = config.watches.iter().map(|watch| query(watch, previous)).collect();
+        let queries = config.watches.iter().map(|watch| (query(watch), Arc::from([]))).collect();
         let previous = previous.and_then(|discovery| discovery.registry.as_ref());
         let registry = match (&config.catalog, previous) {
             (None, _) => None,
@@ -176,7 +176,7 @@ impl Discovery {
                     }
                     Err(_) => log::warn!(
                         "{id} could not be taken out of the catalog within \
-                         {DEREGISTRATION_PATIENCE:?}; it is tried again for as long as we run"
+                         {DEREGISTRATION_PATIENCE:?}; it is tried again for an hour, or as long as we run"
                     ),
                 }
             }
@@ -184,13 +184,19 @@ impl Discovery {
         });
     }
 
-    /// What that watch of the previous configuration has seen has not been acted upon to its end:
-    /// for this one it is as if nothing had been seen.
-    pub(super) fn forget(&mut self, previous: &Discovery, id: WatchId) {
-        let Some((query, _)) = previous.queries.get(id.0) else { return };
-        for (own, known) in &mut self.queries {
-            if same(own, query) {
-                *known = Arc::from([]);
+    /// What a watch has seen has not been acted upon to its end: for the next configuration it is
+    /// as if nothing were known.
+    pub(super) fn forget(&mut self, id: WatchId) {
+        if let Some((_, known)) = self.queries.get_mut(id.0) {
+            *known = catalog::unknown();
+        }
+    }
+
+    /// What the same watches of the previous configuration have seen is no change.
+    pub(super) fn inherit(&mut self, previous: &Discovery) {
+        for (query, known) in &mut self.queries {
+            if let Some((_, seen)) = previous.queries.iter().find(|(other, _)| same(other, query)) {
+                *known = Arc::clone(seen);
             }
         }
     }
@@ -220,9 +226,10 @@ impl Discovery {
         });
     }
 
-    /// Ends all watches.
+    /// Ends all watches. A change that they have seen and nobody has heard of yet is not known.
     pub(super) fn unwatch(&mut self) {
         self.watches.abort_all();
+        (self.changed, self.changes) = mpsc::channel(CHANGES);
     }
 
     /// The next thing that the catalog says. Cancel safe.
@@ -316,20 +323,13 @@ fn instance(job: &config::Job) -> Option<Instance> {
     Some(Instance { registration, initial, presence: Presence::Never })
 }
 
-/// What is asked for, and what is known of it: what the same watch of the previous configuration
-/// has seen is no change.
-fn query(watch: &config::Watch, previous: Option<&Discovery>) -> (Query, Arc<[catalog::Instance]>) {
-    let query = Query {
+fn query(watch: &config::Watch) -> Query {
+    Query {
         service: watch.service.clone(),
         tag: watch.tag.clone(),
         datacenter: watch.datacenter.clone(),
         max_staleness: watch.interval,
-    };
-    let known = previous.and_then(|previous| {
-        let (_, known) = previous.queries.iter().find(|(other, _)| same(other, &query))?;
-        Some(Arc::clone(known))
-    });
-    (query, known.unwrap_or_else(|| Arc::from([])))
+    }
 }
 
 /// Whether two queries ask for the same instances.

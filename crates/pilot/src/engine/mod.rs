@@ -90,7 +90,11 @@ impl Engine {
                 return code;
             }
             // Even if more is to be handled: what follows from a failed start may be another
-            // start, without end, and must not make us deaf.
+            // start, without end, and must not make us deaf. The runtime has to be given its turn
+            // to hear of anything.
+            if !self.inputs.is_empty() {
+                tokio::task::yield_now().await;
+            }
             let input = self.hear().await;
             self.inputs.extend(input);
         }
@@ -148,6 +152,7 @@ impl Engine {
                 self.output.reopen();
                 None
             }
+            (Received::Hangup, Generation::V2) if self.machine.is_stopping() => None,
             (Received::Hangup, Generation::V2) => self.reload(),
             (Received::User1, Generation::V2) => {
                 self.output.reopen();
@@ -189,6 +194,9 @@ impl Engine {
         match next {
             Ok(next) => {
                 log::info!("reloading the configuration");
+                for warning in &next.config.warnings {
+                    log::warn!("{warning}");
+                }
                 self.next = Some(next);
                 Some(Input::Tick)
             }
@@ -227,24 +235,22 @@ impl Engine {
             }
         }
         if self.next.is_some() && self.inputs.is_empty() && self.machine.can_retire() {
-            self.retire();
+            return self.retire();
         }
         None
     }
 
     /// Makes room for the next configuration. A command that is running because a watch has seen
-    /// a change is cut, so the next configuration has to see that change again.
-    fn retire(&mut self) {
-        let cut: Vec<WatchId> = (0..self.machine.config().watches.len())
-            .map(WatchId)
-            .filter(|id| self.machine.reacts(self.source(*id)))
-            .collect();
-        for id in cut {
-            if let Some(next) = &mut self.next {
-                next.discovery.forget(&self.discovery, id);
+    /// a change is cut, so the next configuration has to see that change again. Nothing is queued
+    /// now and nothing is heard in between: an input that names a job never meets another machine.
+    fn retire(&mut self) -> Option<u8> {
+        for index in 0..self.machine.config().watches.len() {
+            if self.machine.reacts(self.source(WatchId(index))) {
+                self.discovery.forget(WatchId(index));
             }
         }
-        self.inputs.push_back(Input::Retire);
+        self.discovery.unwatch();
+        self.handle(Input::Retire)
     }
 
     fn published(&mut self, event: Trigger) {
@@ -265,8 +271,9 @@ impl Engine {
         self.environment.describe(&next.config);
         self.children.succeed(&next.config, kept, &mut self.environment);
         self.machine = machine;
-        self.discovery = next.discovery;
-        self.inputs.push_back(Input::Start);
+        let previous = std::mem::replace(&mut self.discovery, next.discovery);
+        self.discovery.inherit(&previous);
+        self.inputs.push_front(Input::Start);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`Machine::on`] takes one thing that happened ([`Input`]) and the time, and answers with what
 //! is to be done ([`Action`]). It performs nothing and knows no process, no socket and no clock,
-//! so that random histories can be tried on it (see `tests.rs`). Whoever performs the actions
+//! so that random histories can be tried on it (see `tests`). Whoever performs the actions
 //! reports their outcome as further inputs. Timers are data: [`Machine::deadline`] says when it
 //! wants to be asked again with [`Input::Tick`].
 //!
@@ -204,6 +204,11 @@ impl Machine {
     /// The configuration in force.
     pub(crate) fn config(&self) -> &Arc<Config> {
         &self.config
+    }
+
+    /// Whether everything is stopping, or has stopped.
+    pub(crate) fn is_stopping(&self) -> bool {
+        matches!(self.phase, Phase::Stopping(_) | Phase::Ended)
     }
 
     /// Whether services are kept out of the catalog.

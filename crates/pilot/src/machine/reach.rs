@@ -16,8 +16,13 @@ impl Machine {
         let mut found = false;
         for id in self.ids() {
             if self.waits(id) && !self.can_come(start_trigger(self.spec(id))) {
+                // What waits for a failure that has not happened is as it should be.
+                let missed = matches!(
+                    start_trigger(self.spec(id)),
+                    Trigger::Job(_, JobEvent::ExitSuccess | JobEvent::Healthy)
+                );
                 let never = !self.job(id).run.has_begun();
-                if never && self.phase == Phase::Running {
+                if never && missed && self.phase == Phase::Running {
                     self.actions.push(Action::Unreachable(id));
                 }
                 self.job_mut(id).run = Run::Over;

@@ -122,6 +122,10 @@ impl Machine {
         }
         self.publish(Trigger::Global(GlobalEvent::Shutdown));
         for id in self.ids() {
+            let limit = self.limits.hooks;
+            if let StopStep::Hooks { until } = &mut self.job_mut(id).stop {
+                *until = until.iter().copied().chain(limit).min();
+            }
             if !self.runs_while_stopping(id) {
                 self.begin_stop(id);
             }
@@ -237,11 +241,15 @@ impl Machine {
             Announce::Always => true,
             Announce::WhenRunning => self.job(id).run.is_running(),
         };
-        if announced && !self.limits.forced {
-            let until = stop.hooks_timeout.and_then(|timeout| now.checked_add(timeout));
-            let until = until.into_iter().chain(self.limits.hooks).min();
-            self.job_mut(id).stop = StopStep::Hooks { until };
+        let until = stop.hooks_timeout.and_then(|timeout| now.checked_add(timeout));
+        let until = until.into_iter().chain(self.limits.hooks).min();
+        let in_time = until.is_none_or(|at| at > now);
+        let announced = announced && !self.limits.forced;
+        if announced {
             self.publish(Trigger::Job(id, JobEvent::Stopping));
+        }
+        if announced && in_time {
+            self.job_mut(id).stop = StopStep::Hooks { until };
         } else {
             self.begin_deregistration(id, now);
         }
