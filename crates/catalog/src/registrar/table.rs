@@ -3,6 +3,8 @@
 //! Pure: time comes in as an argument, requests go out as [`Job`]s, outcomes come back by
 //! [`Table::done`].
 
+mod lines;
+
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -459,21 +461,6 @@ impl Row {
         }
     }
 
-    /// One line when the instance enters the catalog and one when it leaves; none when an agent
-    /// that had lost it gets it again, since the outage's own lines tell of that.
-    fn note(&mut self, job: &Job) {
-        match job.verb {
-            Verb::Register(_) if !std::mem::replace(&mut self.listed, true) => {
-                let Registration { address, port, .. } = &*job.registration;
-                log::info!("{} is in the catalog, at {address}:{port}", job.id);
-            }
-            Verb::Deregister if std::mem::take(&mut self.listed) => {
-                log::info!("{} is out of the catalog", job.id);
-            }
-            _ => {}
-        }
-    }
-
     /// A deregistration that nobody waits for any more must not stand in the way of an instance
     /// that is wanted again: registering replaces whatever the registry has.
     fn forget_unwatched_leave(&mut self) {
@@ -483,19 +470,6 @@ impl Row {
         if self.leave.as_ref().is_some_and(unwatched) {
             self.leave = None;
             self.held = false;
-        }
-    }
-
-    /// One line for each spell of failures.
-    fn tell(&mut self, job: &Job, error: &Error) {
-        if !std::mem::replace(&mut self.told, true) {
-            let what = match job.verb {
-                Verb::Register(_) => "registration",
-                Verb::Heartbeat => "heartbeat",
-                Verb::Compare => "comparison with the catalog",
-                Verb::Deregister => "deregistration",
-            };
-            log::warn!("{}: {what} {error}", job.id);
         }
     }
 }

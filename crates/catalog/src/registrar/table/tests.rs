@@ -295,3 +295,17 @@ fn everybody_gets_a_turn_and_those_who_leave_go_first() {
     let position = |id: &str| next.iter().position(|(name, _)| name == id);
     assert!(position("s1") > position("s9"), "{next:?}");
 }
+
+#[test]
+fn a_deregistration_that_nobody_waits_for_gives_way_to_an_instance_that_is_wanted() {
+    let now = Instant::now();
+    let failed = || Err(Error::Failed("500".into()));
+    for (waited_for, expected) in [(true, Verb::Deregister), (false, PASSING)] {
+        let (mut table, a) = registered(now);
+        let waiter = leave(&mut table, &a.id, now + 3600 * SECOND);
+        assert_eq!(verbs(&mut table, failed(), now), [Verb::Deregister]);
+        let _waiter = waited_for.then_some(waiter);
+        table.passing(&a, now + 10 * SECOND);
+        assert_eq!(verbs(&mut table, failed(), now + 10 * SECOND), [expected]);
+    }
+}
