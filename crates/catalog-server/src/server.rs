@@ -8,13 +8,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{io, thread};
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, oneshot, watch};
-use tokio::task::{JoinSet, LocalSet};
-use tokio::time::{sleep, timeout};
+use http_server::{HalfClosed, Limits, Overflow, accept, service_fn};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::LocalSet;
 
 use crate::app::App;
 use crate::http;
@@ -22,7 +19,7 @@ use crate::options::Options;
 
 /// How long a stop waits for requests that are being answered.
 const DRAIN: Duration = Duration::from_secs(2);
-/// How long a connection may be silent between requests.
+/// How long a connection may be silent between requests, and a client not read an answer.
 const IDLE: Duration = Duration::from_secs(5 * 60);
 
 /// Why a catalog does not start.
@@ -89,77 +86,28 @@ impl Server {
 }
 
 async fn serve(app: &Rc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
-    let places = Rc::new(Semaphore::new(app.options.max_connections));
-    let (stopping, _) = watch::channel(());
-    let mut connections = JoinSet::new();
-    tokio::pin!(stop);
-    loop {
-        tokio::select! {
-            () = &mut stop => break,
-            Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => match accepted {
-                Err(error) => {
-                    // Out of descriptors, most likely: some connection has to end first.
-                    app.options.log.line(&format!("cannot accept a connection: {error}"));
-                    sleep(Duration::from_millis(50)).await;
-                }
-                Ok((stream, _)) => match Rc::clone(&places).try_acquire() {
-                    Err(_) => refuse(&stream),
-                    Ok(place) => {
-                        place.forget();
-                        let place = Place(Rc::clone(&places));
-                        let stopped = stopping.subscribe();
-                        connections.spawn_local(connection(Rc::clone(app), stream, place, stopped));
-                    }
-                },
-            },
+    let limits = Limits {
+        connections: app.options.max_connections,
+        overflow: Overflow::Refuse,
+        half_closed: HalfClosed::Gone,
+        head: IDLE,
+        stalled: IDLE,
+        drain: DRAIN,
+        ..Limits::default()
+    };
+    let stop = async {
+        stop.await;
+        app.stop_waiting();
+    };
+    accept(listener, limits, stop, |connections, accepted| match accepted {
+        Ok(accepted) => {
+            let app = Rc::clone(app);
+            let service = service_fn(move |request| http::answer(Rc::clone(&app), request));
+            connections.spawn_local(accepted.serve(service));
         }
-    }
-    drop(listener);
-    drop(stopping);
-    app.stop_waiting();
-    let drain = async { while connections.join_next().await.is_some() {} };
-    // Whoever is left does not read, or does not send.
-    let _ = timeout(DRAIN, drain).await;
-    connections.shutdown().await;
-}
-
-/// A place among the connections.
-struct Place(Rc<Semaphore>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.add_permits(1);
-    }
-}
-
-fn refuse(stream: &TcpStream) {
-    // Without waiting: what does not fit into the socket's empty buffer is not worth it.
-    let _ = stream.try_write(
-        b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 21\r\n\r\nToo many connections\n",
-    );
-}
-
-async fn connection(
-    app: Rc<App>,
-    stream: TcpStream,
-    _place: Place,
-    mut stopped: watch::Receiver<()>,
-) {
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| http::answer(Rc::clone(&app), request));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
-        .max_buf_size(16 * 1024)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    tokio::select! {
-        // A client that breaks off is its own business.
-        _ = connection.as_mut() => return,
-        _ = stopped.changed() => connection.as_mut().graceful_shutdown(),
-    }
-    let _ = connection.await;
+        Err(error) => app.options.log.line(&format!("cannot accept a connection: {error}")),
+    })
+    .await;
 }
 
 /// A catalog on a thread of its own, for tests of blocking code; dropping it stops it.

@@ -16,7 +16,9 @@
 //! Both share the catalog's [`Reachability`]: the first request that gets no answer declares an
 //! outage (one line in the log), everybody waits, one request at a time goes out as a probe with
 //! back-off, and the first answer ends the outage for all (one line in the log). An error is never
-//! taken for a fact about a service.
+//! taken for a fact about a service. An [`Observer`] is told of every request, and
+//! [`Reachability::availability`], [`Registrar::is_registered`] and [`Watch::freshness`] tell how
+//! things stand.
 
 mod backoff;
 pub mod consul;
@@ -24,6 +26,7 @@ mod error;
 mod http;
 pub mod memory;
 mod model;
+mod observer;
 mod reachability;
 mod registrar;
 mod watch;
@@ -31,9 +34,10 @@ mod watch;
 pub use backoff::Backoff;
 pub use error::{Class, Error};
 pub use model::{Index, Instance, Query, Registered, Registration, Snapshot, Status};
-pub use reachability::Reachability;
+pub use observer::{Observer, Operation, Outcome};
+pub use reachability::{Availability, Reachability};
 pub use registrar::{Deregistration, Registrar};
-pub use watch::{Watch, WatchHandle, unknown, watch, watch_from};
+pub use watch::{Freshness, Watch, WatchHandle, watch, watch_from};
 
 use std::pin::Pin;
 use std::time::Duration;

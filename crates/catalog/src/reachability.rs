@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::{Backoff, Class, Error};
+use crate::{Answer, Backoff, Class, Error, Observer, Operation, Outcome};
 
 /// Pauses between probes. The maximum is below the shortest heartbeat (1 s), so that a registry
 /// that comes back is made whole within one.
@@ -26,10 +26,28 @@ struct Inner {
     stir: watch::Sender<()>,
     /// Number of outages that have ended.
     recoveries: watch::Sender<u64>,
+    observer: Mutex<Option<Arc<dyn Observer>>>,
+}
+
+/// Whether a registry answers, and since when that is so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Availability {
+    /// It answers, or nobody has asked it yet: it is taken to be there until a request fails.
+    Up {
+        /// The end of the last outage; if there was none, when we began.
+        since: std::time::Instant,
+    },
+    /// The last request got no answer.
+    Down {
+        /// When the first one failed.
+        since: std::time::Instant,
+        /// Why the last one has failed.
+        reason: String,
+    },
 }
 
 enum State {
-    Up,
+    Up { since: Instant },
     Down { since: Instant, failures: u32, next: Instant, probing: bool, reason: String },
 }
 
@@ -47,9 +65,10 @@ impl Reachability {
     pub fn new(name: String) -> Self {
         Reachability(Arc::new(Inner {
             name,
-            state: Mutex::new(State::Up),
+            state: Mutex::new(State::Up { since: Instant::now() }),
             stir: watch::Sender::new(()),
             recoveries: watch::Sender::new(0),
+            observer: Mutex::new(None),
         }))
     }
 
@@ -63,9 +82,41 @@ impl Reachability {
     #[must_use]
     pub fn outage(&self) -> Option<String> {
         match &*self.lock() {
-            State::Up => None,
+            State::Up { .. } => None,
             State::Down { reason, .. } => Some(reason.clone()),
         }
+    }
+
+    /// Whether the registry answers, and since when that is so.
+    #[must_use]
+    pub fn availability(&self) -> Availability {
+        match &*self.lock() {
+            State::Up { since } => Availability::Up { since: since.into_std() },
+            State::Down { since, reason, .. } => {
+                Availability::Down { since: since.into_std(), reason: reason.clone() }
+            }
+        }
+    }
+
+    /// From now on `observer` is told of every request that the registrar and the watches send,
+    /// instead of whoever was before.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        *self.0.observer.lock().unwrap_or_else(PoisonError::into_inner) = Some(observer);
+    }
+
+    /// Carries a request out and tells the observer.
+    pub(crate) async fn observed<T>(
+        &self,
+        operation: Operation,
+        request: Answer<'_, T>,
+    ) -> Result<T, Error> {
+        let sent = Instant::now();
+        let result = request.await;
+        let observer = self.0.observer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(observer) = observer {
+            observer.request(operation, sent.elapsed(), Outcome::of(&result));
+        }
+        result
     }
 
     /// Changes each time an outage ends.
@@ -79,7 +130,7 @@ impl Reachability {
         let mut stirred = self.0.stir.subscribe();
         loop {
             let until = match &mut *self.lock() {
-                State::Up => return self.give(false),
+                State::Up { .. } => return self.give(false),
                 State::Down { probing: true, .. } => None,
                 State::Down { next, probing, .. } if *next <= Instant::now() => {
                     *probing = true;
@@ -112,8 +163,17 @@ impl Reachability {
     }
 
     fn answered(&self) {
-        let was = std::mem::replace(&mut *self.lock(), State::Up);
-        if let State::Down { since, .. } = was {
+        let outage = {
+            let mut state = self.lock();
+            match *state {
+                State::Up { .. } => None,
+                State::Down { since, .. } => {
+                    *state = State::Up { since: Instant::now() };
+                    Some(since)
+                }
+            }
+        };
+        if let Some(since) = outage {
             log::info!("{} answers again after {:.1?}", self.0.name, since.elapsed());
             self.0.stir.send_replace(());
             self.0.recoveries.send_modify(|n| *n = n.wrapping_add(1));
@@ -124,8 +184,8 @@ impl Reachability {
         let now = Instant::now();
         match &mut *self.lock() {
             // Sent during an outage that has ended since: an echo.
-            State::Up if turn.epoch != *self.0.recoveries.borrow() => {}
-            state @ State::Up => {
+            State::Up { .. } if turn.epoch != *self.0.recoveries.borrow() => {}
+            state @ State::Up { .. } => {
                 log::warn!("{} does not answer: {error}; retrying", self.0.name);
                 *state = State::Down {
                     since: now,

@@ -1,13 +1,13 @@
 //! Follows the passing instances of one service.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch as cell;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::{Backoff, Catalog, Class, Error, Index, Instance, Query};
+use crate::{Backoff, Catalog, Class, Error, Index, Instance, Operation, Query};
 
 /// Bounds of the time that a blocking query hangs. Below, an idle watch would cost something;
 /// above, a connection that died without a word would be noticed too late.
@@ -38,6 +38,41 @@ pub struct Watch {
 /// Dropping it ends the watch's task.
 pub struct WatchHandle {
     task: AbortHandle,
+    freshness: Freshness,
+}
+
+/// How long ago the registry has last confirmed what a watch believes. Clones are of the same
+/// watch, and may outlive it.
+///
+/// Each answer to a read confirms, changed or not, at the moment when it has come in; an error never
+/// does. A query that waits for a change confirms nothing while it waits, for nobody can tell a
+/// quiet registry from one that is gone. So while nothing changes, the age of a healthy watch grows
+/// to the time that its queries wait ([`Query::max_staleness`], but at least 10 s and at most 60 s;
+/// Consul adds up to a sixteenth) and their way there and back, and is then close to zero again. An
+/// older belief is doubtful: the registry does not answer, or answers with errors.
+#[derive(Clone, Debug, Default)]
+pub struct Freshness(Arc<Mutex<Option<Instant>>>);
+
+impl Freshness {
+    /// How old at `now` the last answer is; `None`: there was none yet. What an earlier watch saw
+    /// ([`watch_from`]) is no answer.
+    #[must_use]
+    pub fn age(&self, now: std::time::Instant) -> Option<Duration> {
+        let confirmed = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(now.saturating_duration_since(confirmed?.into_std()))
+    }
+
+    fn confirm(&self, now: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+}
+
+impl WatchHandle {
+    /// As [`Watch::freshness`].
+    #[must_use]
+    pub fn freshness(&self) -> Freshness {
+        self.freshness.clone()
+    }
 }
 
 impl Drop for WatchHandle {
@@ -60,23 +95,9 @@ pub fn watch(catalog: Arc<dyn Catalog>, query: Query) -> Watch {
 pub fn watch_from(catalog: Arc<dyn Catalog>, query: Query, known: Arc<[Instance]>) -> Watch {
     let seen: Set = known;
     let (tell, news) = cell::channel(Arc::clone(&seen));
-    let task = tokio::spawn(follow(catalog, query, tell)).abort_handle();
-    Watch { seen, news, handle: WatchHandle { task } }
-}
-
-/// What to give [`watch_from`] if it is not known what was seen, or what became of it: a set that
-/// no registry answers, so that whatever it answers is a change, the empty set too.
-#[must_use]
-pub fn unknown() -> Arc<[Instance]> {
-    Arc::from([Instance {
-        id: String::new(),
-        name: String::new(),
-        address: "?".to_owned(),
-        port: 0,
-        tags: Vec::new(),
-        meta: std::collections::BTreeMap::new(),
-        node: String::new(),
-    }])
+    let freshness = Freshness::default();
+    let task = tokio::spawn(follow(catalog, query, tell, freshness.clone())).abort_handle();
+    Watch { seen, news, handle: WatchHandle { task, freshness } }
 }
 
 impl Watch {
@@ -103,6 +124,12 @@ impl Watch {
         Arc::clone(&self.news.borrow())
     }
 
+    /// How long ago the registry has last confirmed what this believes: a handle that stays good.
+    #[must_use]
+    pub fn freshness(&self) -> Freshness {
+        self.handle.freshness()
+    }
+
     /// A receiver of the newest set and what keeps the watch alive, for callers that wait for
     /// many. Compared with [`Watch::changed`], a slow reader may be told of a set that equals the
     /// one it has.
@@ -117,7 +144,12 @@ fn same(a: &[Instance], b: &[Instance]) -> bool {
     a.iter().map(Instance::key).eq(b.iter().map(Instance::key))
 }
 
-async fn follow(catalog: Arc<dyn Catalog>, query: Query, tell: cell::Sender<Set>) {
+async fn follow(
+    catalog: Arc<dyn Catalog>,
+    query: Query,
+    tell: cell::Sender<Set>,
+    freshness: Freshness,
+) {
     let wait = query.max_staleness.clamp(*WAIT.start(), *WAIT.end());
     let mut recoveries = catalog.reachability().recoveries();
     let mut pace = Pace::new();
@@ -131,8 +163,10 @@ async fn follow(catalog: Arc<dyn Catalog>, query: Query, tell: cell::Sender<Set>
             // Everybody waits for what comes of it: it must not hang on for a change.
             after = None;
         }
+        let operation = if after.is_some() { Operation::Wait } else { Operation::Instances };
+        let request = catalog.instances(&query, after, wait);
         let outcome = tokio::select! {
-            outcome = catalog.instances(&query, after, wait) => outcome,
+            outcome = catalog.reachability().observed(operation, request) => outcome,
             // Whatever this query hangs on may have died in the outage.
             _ = recoveries.changed() => {
                 after = None;
@@ -143,6 +177,7 @@ async fn follow(catalog: Arc<dyn Catalog>, query: Query, tell: cell::Sender<Set>
             Ok(snapshot) => {
                 turn.report(&Ok::<(), Error>(()));
                 trouble.over(&query);
+                freshness.confirm(Instant::now());
                 // An index that goes backwards: the registry has started anew.
                 after = match after {
                     Some(previous) if snapshot.index < previous => None,

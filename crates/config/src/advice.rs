@@ -4,9 +4,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    Command, Config, Job,
-    error::secret_variables,
-    job::{KillAfter, Trigger, When},
+    Command, Config, Generation, Job, Secrets,
+    job::{KillAfter, Restarts, Role, Trigger, When},
+    secrets::secret_variables,
 };
 
 /// Container engines kill what has not stopped this long after they have asked.
@@ -18,16 +18,20 @@ pub fn advice(config: &Config, environment: &BTreeMap<String, String>) -> Vec<St
     for job in &config.jobs {
         advice.extend(heartbeats(job));
         advice.extend(secrets(job, environment));
+        advice.extend(shell(job));
+        advice.extend(endless_essential(config, job));
     }
     advice.extend(unused_watches(config));
     advice.extend(long_stop(config));
-    advice
+    let secrets = Secrets::of(environment);
+    advice.iter().map(|text| secrets.hide(&config.secrets.hide(text))).collect()
 }
 
-/// One late check must not turn an instance critical.
+/// One late check must not turn an instance critical. A TTL that is not even longer than the
+/// interval is a warning of its own, at every start.
 fn heartbeats(job: &Job) -> Option<String> {
     let (ttl, interval) = (job.service.as_ref()?.ttl, job.health.as_ref()?.interval);
-    (ttl < interval.saturating_mul(2)).then(|| {
+    (ttl > interval && ttl < interval.saturating_mul(2)).then(|| {
         format!(
             "{}: a check every {interval:?} with a TTL of {ttl:?}: one check that is late or lost \
              makes it critical; want a TTL of twice the interval at least",
@@ -60,10 +64,38 @@ fn secrets<'a>(
         })
 }
 
+/// Commands are split at white space and executed as they are.
+fn shell(job: &Job) -> Option<String> {
+    const OPERATORS: [&str; 8] = ["&&", "||", "|", ">", ">>", "<", ";", "2>&1"];
+    let check = job.health.as_ref().and_then(|health| health.command.as_ref());
+    let commands = job.exec.as_ref().map(|exec| &exec.command).into_iter().chain(check);
+    let operator = commands
+        .flat_map(|command| &command.args)
+        .find(|word| OPERATORS.contains(&word.as_str()))?;
+    Some(format!(
+        "{}: {operator:?} is an argument like any other, for there is no shell; want [\"sh\", \"-c\", \"…\"]",
+        job.name
+    ))
+}
+
+/// What is always started again never ends for good.
+fn endless_essential(config: &Config, job: &Job) -> Option<String> {
+    let essential = matches!(job.role, Role::Essential | Role::Gate);
+    let endless = matches!(job.when, When::On { .. }) && job.restarts == Restarts::Unlimited;
+    (config.generation == Generation::V3 && essential && endless).then(|| {
+        format!(
+            "{}: it is essential, but always restarts, so that no exit of it ever ends the \
+             program; want one of the two, or a number of restarts",
+            job.name
+        )
+    })
+}
+
 fn unused_watches(config: &Config) -> impl Iterator<Item = String> {
     let used = |name: &str| {
-        config.jobs.iter().any(|job| match job.when {
-            When::On { trigger: Trigger::Watch(id, _), .. } => {
+        let mut triggers = config.jobs.iter().flat_map(|job| job.when.triggers());
+        triggers.any(|trigger| match trigger {
+            Trigger::Watch(id, _) => {
                 config.watches.get(id.0).is_some_and(|watch| watch.name == name)
             }
             _ => false,

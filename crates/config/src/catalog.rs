@@ -1,8 +1,11 @@
 //! Where services are registered and watched.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
-use crate::Secret;
+use crate::{
+    Secret,
+    secrets::{Text, masked_debug},
+};
 
 /// The registry in use.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +26,7 @@ pub struct Consul {
 }
 
 /// Where a Consul agent listens.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum ConsulAddress {
     /// Plain HTTP.
     Http {
@@ -45,8 +48,23 @@ pub enum ConsulAddress {
     Unix(PathBuf),
 }
 
+impl fmt::Debug for ConsulAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http { host, port } => {
+                f.debug_struct("Http").field("host", &Text(host)).field("port", port).finish()
+            }
+            Self::Https { host, port, tls } => {
+                let mut shown = f.debug_struct("Https");
+                shown.field("host", &Text(host)).field("port", port).field("tls", tls).finish()
+            }
+            Self::Unix(path) => f.debug_tuple("Unix").field(&Text(path)).finish(),
+        }
+    }
+}
+
 /// TLS options of a client. Everything empty: the system's authorities, verified.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Tls {
     /// File with the authorities' certificates (PEM).
     pub ca_file: Option<PathBuf>,
@@ -62,11 +80,15 @@ pub struct Tls {
     pub insecure: bool,
 }
 
+masked_debug!(Tls { text ca_file, text ca_path, text client_cert, text client_key, text server_name, part insecure });
+
 /// How to reach etcd.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Etcd {
     /// URLs of the members, at least one.
     pub endpoints: Vec<String>,
     /// Folder of all keys, `/containerpilot`.
     pub prefix: String,
 }
+
+masked_debug!(Etcd { text endpoints, text prefix });

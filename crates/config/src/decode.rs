@@ -5,13 +5,16 @@
 //! everything else is checked too. A [`crate::Config`] is handed out only if the report is empty,
 //! so stand-ins are never seen.
 
+pub(crate) mod control;
 pub(crate) mod duration;
 pub(crate) mod logging;
+pub(crate) mod metadata;
 pub(crate) mod name;
 pub(crate) mod registry;
 mod scalar;
 pub(crate) mod service;
 pub(crate) mod suggestion;
+pub(crate) mod surroundings;
 pub(crate) mod telemetry;
 
 use std::{
@@ -22,6 +25,7 @@ use std::{
 use crate::{
     error::{Mask, Problem},
     json5::{Member, Node, Position, Span, SyntaxError, Value},
+    keys::{Kind, Table},
 };
 use suggestion::did_you_mean;
 
@@ -126,12 +130,19 @@ pub(crate) struct Field<'a> {
     report: &'a Report<'a>,
     pub(crate) path: String,
     pub(crate) node: &'a Node,
+    /// What it may be.
+    kind: &'static Kind,
 }
 
 impl<'a> Field<'a> {
     /// The whole text.
-    pub(crate) fn root(report: &'a Report<'a>, node: &'a Node) -> Self {
-        Self { report, path: String::new(), node }
+    pub(crate) fn root(report: &'a Report<'a>, node: &'a Node, kind: &'static Kind) -> Self {
+        Self { report, path: String::new(), node, kind }
+    }
+
+    /// For debug builds: what the decoder takes the value for is what the table says.
+    fn assert_kind(&self, is: impl Fn(&Kind) -> bool + Copy) {
+        debug_assert!(self.kind.may_be(is), "{}: {:?}", self.path, self.kind);
     }
 
     /// Something is wrong with the value: "`value` is not a duration".
@@ -143,6 +154,13 @@ impl<'a> Field<'a> {
             let value = (!mask.hides(self.node.span)).then_some(shown);
             problem.at(text, self.node.span, mask).with_value(value)
         });
+    }
+
+    /// Something is wrong with what the object or the list that this is says as a whole.
+    pub(crate) fn problem(&self, fault: &str, rule: &str) {
+        // The opening bracket stands for it.
+        let start = self.node.span.start;
+        self.report.problem(&self.path, Span { start, end: start + 1 }, fault, rule);
     }
 
     /// The value as the user wrote it, short, and nothing of what is secret.
@@ -177,6 +195,7 @@ impl<'a> Field<'a> {
             report: self.report,
             path: format!("{}[{index}]{}", self.path, label(node)),
             node,
+            kind: self.kind,
         };
         items.iter().enumerate().map(item).collect()
     }
@@ -187,13 +206,67 @@ impl<'a> Field<'a> {
             self.refuse("is not an object", "want { … }");
             return None;
         };
-        Some(Object { field: self.clone(), members, known: Vec::new() })
+        static NONE: Table = Table { name: "", keys: &[] };
+        let table = self.kind.table();
+        debug_assert!(table.is_some(), "{}: {:?}", self.path, self.kind);
+        let table = table.unwrap_or(&NONE);
+        Some(Object { field: self.clone(), members, table, taken: Vec::new() })
+    }
+
+    /// The members of an object whose keys are the user's own, each key once.
+    pub(crate) fn entries(&self) -> Vec<Entry<'a>> {
+        self.assert_kind(|kind| matches!(kind, Kind::Variables | Kind::Metadata));
+        let Value::Object(members) = &self.node.value else {
+            self.refuse("is not an object", "want { … }");
+            return Vec::new();
+        };
+        let mut first: BTreeMap<&str, Span> = BTreeMap::new();
+        let mut entries = Vec::new();
+        for Member { key, key_span, value } in members {
+            let path = format!("{}{}", self.path, step(key));
+            let value = Field { report: self.report, path, node: value, kind: self.kind };
+            let entry = Entry { key, key_span: *key_span, value };
+            if let Some(first) = first.get(key.as_str()) {
+                let line = Position::of(self.report.text, first.start).line;
+                let rule = format!("want one of them; the first is on line {line}");
+                entry.refuse_key(&format!("{key:?} is given twice"), &rule);
+                continue;
+            }
+            first.insert(key, *key_span);
+            entries.push(entry);
+        }
+        entries
     }
 
     pub(crate) fn warn(&self, warning: &str) {
         let position = Position::of(self.report.text, self.node.span.start);
         self.report.warn(format!("line {}: {}: {warning}", position.line, self.path));
     }
+}
+
+/// A member of an object whose keys are the user's own.
+pub(crate) struct Entry<'a> {
+    pub(crate) key: &'a str,
+    key_span: Span,
+    /// May be null.
+    pub(crate) value: Field<'a>,
+}
+
+impl Entry<'_> {
+    /// Something is wrong with the key.
+    pub(crate) fn refuse_key(&self, fault: &str, rule: &str) {
+        self.value.report.problem(&self.value.path, self.key_span, fault, rule);
+    }
+}
+
+/// The way to a member whose key may be anything: `.key`, or `["a key"]`.
+fn step(key: &str) -> String {
+    let plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-');
+    if !key.is_empty() && key.len() <= 40 && key.chars().all(plain) {
+        return format!(".{key}");
+    }
+    // A part of a secret would not be recognised as one.
+    if key.len() <= 40 { format!("[{key:?}]") } else { "[…]".into() }
 }
 
 /// ` (db)` for an object with that name.
@@ -206,12 +279,14 @@ fn label(node: &Node) -> String {
     }
 }
 
-/// An object that is being read: every key that is asked for is a known one, whatever else it
-/// has is an error.
+/// An object that is being read: the keys of its table are asked for, whatever else it has is an
+/// error.
 pub(crate) struct Object<'a> {
     pub(crate) field: Field<'a>,
     members: &'a [Member],
-    known: Vec<&'static str>,
+    table: &'static Table,
+    /// What has been asked for.
+    taken: Vec<&'static str>,
 }
 
 impl<'a> Object<'a> {
@@ -226,7 +301,10 @@ impl<'a> Object<'a> {
 
     /// The value of a key that has several spellings.
     pub(crate) fn take_any(&mut self, keys: &[&'static str]) -> Option<Field<'a>> {
-        self.known.extend(keys);
+        self.taken.extend(keys);
+        let kind = keys.first().and_then(|key| self.table.kind(key));
+        debug_assert!(kind.is_some(), "{keys:?} is not in the table {}", self.table.name);
+        let kind = kind.unwrap_or(&Kind::Text);
         let report = self.field.report;
         let mut first: Option<&Member> = None;
         for member in self.members {
@@ -247,7 +325,7 @@ impl<'a> Object<'a> {
             report.problem(&self.path_of(&member.key), member.key_span, fault, rule);
         }
         let member = first.filter(|member| member.value.value != Value::Null)?;
-        Some(Field { report, path: self.path_of(&member.key), node: &member.value })
+        Some(Field { report, path: self.path_of(&member.key), node: &member.value, kind })
     }
 
     /// The value of a key that must be there.
@@ -270,10 +348,7 @@ impl<'a> Object<'a> {
 
     /// A problem with the object as a whole.
     pub(crate) fn problem(&self, fault: &str, rule: &str) {
-        // The opening bracket stands for the object.
-        let start = self.field.node.span.start;
-        let span = Span { start, end: start + 1 };
-        self.field.report.problem(&self.field.path, span, fault, rule);
+        self.field.problem(fault, rule);
     }
 
     fn path_of(&self, key: &str) -> String {
@@ -286,24 +361,30 @@ impl<'a> Object<'a> {
     /// Everything has been asked for: what is left over is unknown.
     pub(crate) fn finish(self) {
         let report = self.field.report;
+        let is_taken = |key: &&'static str| self.taken.contains(key);
+        debug_assert!(self.names().all(|key| is_taken(&key)), "unread: {:?}", self.table);
         for member in self.members {
-            if self.known.iter().any(|key| report.same_key(key, &member.key)) {
+            if self.names().any(|key| report.same_key(key, &member.key)) {
                 continue;
             }
             report.push(|| self.unknown(member));
         }
     }
 
+    /// The keys that the object may have.
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.table.keys.iter().map(|key| key.name)
+    }
+
     fn unknown(&self, member: &Member) -> Problem {
         let report = self.field.report;
         let fault = format!("{:?} is not a known key", member.key);
         let known = || {
-            let mut known = self.known.clone();
+            let mut known: Vec<&str> = self.names().collect();
             known.sort_unstable();
-            known.dedup();
             format!("want one of {}", known.join(", "))
         };
-        let rule = did_you_mean(&member.key, self.known.iter().copied()).unwrap_or_else(known);
+        let rule = did_you_mean(&member.key, self.names()).unwrap_or_else(known);
         let problem = Problem::nowhere(&self.field.path, fault, rule);
         let problem = problem.at(report.text, member.key_span, &report.mask);
         problem.with_value(Some(member.key.clone()))

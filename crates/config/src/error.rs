@@ -1,13 +1,19 @@
 //! What is wrong with a configuration: all of it at once, each with its place in the file.
 
 mod excerpt;
-mod secrets;
+mod mask;
 
 use std::fmt;
 
-use crate::json5::{Position, Span};
+use crate::{
+    json5::{Position, Span},
+    secrets::Secrets,
+};
 use excerpt::Excerpt;
-pub(crate) use secrets::{Mask, secret_variables, without_values};
+pub(crate) use mask::Mask;
+
+/// Of a text that is longer only so many characters are shown.
+const LONGEST: usize = 1000;
 
 /// Everything that is wrong with one configuration. Its display is several lines long and ends
 /// without a newline.
@@ -48,6 +54,16 @@ impl Problem {
         }
     }
 
+    /// The same problem without the secrets that its words quote, each of its texts on one line of
+    /// reasonable length. The excerpt is so already.
+    fn fit_to_show(mut self, secrets: &Secrets) -> Self {
+        for text in [&mut self.path, &mut self.fault, &mut self.rule] {
+            *text = one_line(&secrets.hide(text));
+        }
+        self.value = self.value.map(|value| secrets.hide(&value));
+        self
+    }
+
     /// The same problem, with the value that is wrong.
     pub(crate) fn with_value(self, value: Option<String>) -> Self {
         Self { value, ..self }
@@ -61,9 +77,27 @@ impl Problem {
     }
 }
 
+/// What a text quotes may be as long as the file, and hold line ends and what terminals obey.
+fn one_line(text: &str) -> String {
+    let shown = |char: char| if char.is_control() { ' ' } else { char };
+    let mut chars = text.chars().map(shown);
+    let mut line: String = chars.by_ref().take(LONGEST).collect();
+    if chars.next().is_some() {
+        line.push('…');
+    }
+    line
+}
+
 impl Errors {
-    /// All problems of one source, in the order of the text.
-    pub(crate) fn new(source: &str, templated: bool, mut problems: Vec<Problem>) -> Self {
+    /// All problems of one source, in the order of the text, without what must not be shown.
+    pub(crate) fn new(
+        source: &str,
+        templated: bool,
+        problems: Vec<Problem>,
+        secrets: &Secrets,
+    ) -> Self {
+        let mut problems: Vec<Problem> =
+            problems.into_iter().map(|problem| problem.fit_to_show(secrets)).collect();
         let place = |problem: &Problem| {
             problem.position.map_or((usize::MAX, 0), |position| (position.line, position.column))
         };

@@ -10,7 +10,7 @@ use crate::{
 const V2: [&str; 8] =
     ["services", "backends", "tasks", "coprocesses", "preStart", "onStart", "preStop", "postStop"];
 /// Keys that only 3.x has.
-const V3: [&str; 3] = ["jobs", "watches", "control"];
+const V3: [&str; 2] = ["jobs", "watches"];
 
 /// A key that tells the generation.
 struct Evidence {
@@ -69,11 +69,15 @@ fn evidence(members: &[Member], keys: &[&str], telemetry_key: &str) -> Vec<Evide
     found
 }
 
+/// So many keys are looked at for a slip of the pen.
+const MOST: usize = 100;
+
 /// Without evidence, a key that is nearly one of a generation's decides, so that the error about
 /// it suggests the right one.
 fn guess(members: &[Member], has_application: bool) -> Generation {
     let near = |keys: &[&str]| {
-        members.iter().any(|member| did_you_mean(&member.key, keys.iter().copied()).is_some())
+        let mut members = members.iter().take(MOST);
+        members.any(|member| did_you_mean(&member.key, keys.iter().copied()).is_some())
     };
     if near(&V2) || (has_application && !near(&V3)) { Generation::V2 } else { Generation::V3 }
 }

@@ -1,8 +1,8 @@
 //! Jobs: what runs, when, and what is said about it in the catalog.
 
-use std::{net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 
-use crate::{Command, LogLevel, watch::WatchId};
+use crate::{Command, LogLevel, secrets::masked_debug, watch::WatchId};
 
 /// Index of a job in [`crate::Config::jobs`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,7 +11,7 @@ pub struct JobId(pub usize);
 /// Something that reacts to events by running a process, or that only advertises a service and
 /// relays its health. Services, coprocesses, tasks, `onChange` commands, hooks and the
 /// application of a 1.x/2.x file are jobs too.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Job {
     /// Unique name, as it appears in logs. 2.x names are made from the file's: a service's job
     /// has the service's name, a coprocess's its name, a backend's command is
@@ -20,6 +20,8 @@ pub struct Job {
     pub name: String,
     /// The process, if there is one.
     pub exec: Option<Exec>,
+    /// As whom, where and with which variables the job's process and its check run.
+    pub surroundings: Surroundings,
     /// When the process starts (or the service begins to be advertised).
     pub when: When,
     /// What happens after the process has exited.
@@ -36,8 +38,10 @@ pub struct Job {
     pub role: Role,
 }
 
+masked_debug!(Job { text name, part exec, part surroundings, part when, part restarts, part backoff, part health, part service, part stop, part role });
+
 /// A process and how it runs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Exec {
     /// What is executed.
     pub command: Command,
@@ -49,6 +53,23 @@ pub struct Exec {
     /// `CONTAINERPILOT_APP_PID`.
     pub pid_variable: Option<String>,
 }
+
+masked_debug!(Exec { part command, part streams, part timeout, text pid_variable });
+
+/// What a job's processes find around them. Empty: what we have ourselves.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The user that they run as: a name or a number.
+    pub user: Option<String>,
+    /// The group that they run as: a name or a number; `None`: the user's own.
+    pub group: Option<String>,
+    /// Their working directory.
+    pub workdir: Option<PathBuf>,
+    /// Variables that are set (`Some`) or unset (`None`) for them alone.
+    pub env: BTreeMap<String, Option<String>>,
+}
+
+masked_debug!(Surroundings { text user, text group, text workdir, variables env });
 
 /// Where a child's standard streams go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,18 +84,29 @@ pub enum Streams {
         stdout: LogLevel,
         /// Level of a line on stderr.
         stderr: LogLevel,
+        /// What a line is taken for.
+        lines: Lines,
     },
+}
+
+/// What a child's line is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lines {
+    /// A message.
+    Text,
+    /// A JSON object whose fields become those of the log entry, if it is one; else a message.
+    Json,
 }
 
 /// When a job starts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum When {
-    /// On an event.
+    /// On events.
     On {
-        /// The event that starts the job.
-        trigger: Trigger,
-        /// Whether later events start it again.
-        frequency: Frequency,
+        /// How many of the conditions are needed.
+        need: Need,
+        /// At least one.
+        conditions: Vec<Condition>,
         /// Give up waiting after this long: the job is complete without having run.
         timeout: Option<Duration>,
     },
@@ -87,7 +119,63 @@ pub enum When {
     },
 }
 
-/// How many of a job's triggers count.
+impl When {
+    /// On the first `trigger`.
+    pub fn once(trigger: Trigger) -> When {
+        When::on(trigger, Frequency::Once)
+    }
+
+    /// On every `trigger`.
+    pub fn each(trigger: Trigger) -> When {
+        When::on(trigger, Frequency::Each)
+    }
+
+    fn on(trigger: Trigger, frequency: Frequency) -> When {
+        let conditions = vec![Condition { trigger, frequency }];
+        When::On { need: Need::Any, conditions, timeout: None }
+    }
+
+    /// The events that start the job for the first time.
+    pub fn triggers(&self) -> impl Iterator<Item = Trigger> {
+        let (conditions, after) = match self {
+            When::On { conditions, .. } => (conditions.as_slice(), None),
+            When::Every { after, .. } => (&[][..], Some(*after)),
+        };
+        conditions.iter().map(|condition| condition.trigger).chain(after)
+    }
+
+    /// Whether events can start the job again.
+    pub fn repeats(&self) -> bool {
+        match self {
+            // If all are needed: what counts once has been seen for all rounds.
+            When::On { conditions, .. } => {
+                conditions.iter().any(|condition| condition.frequency == Frequency::Each)
+            }
+            When::Every { .. } => false,
+        }
+    }
+}
+
+/// How many of a job's conditions are needed to start it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// One: whichever event comes.
+    Any,
+    /// All: the job starts when the event of every condition has been seen. After a start those
+    /// of [`Frequency::Each`] have to be seen anew.
+    All,
+}
+
+/// One thing that a job waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// The event.
+    pub trigger: Trigger,
+    /// Whether later ones count too.
+    pub frequency: Frequency,
+}
+
+/// How many of a condition's events count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frequency {
     /// The first.
@@ -107,6 +195,18 @@ pub enum Trigger {
     Watch(WatchId, WatchEvent),
     /// A signal that was sent to the program.
     Signal(SignalEvent),
+}
+
+impl Trigger {
+    /// Whether it comes only while things stop: what waits for it is not cut by the stop that it
+    /// belongs to.
+    pub fn is_of_the_end(self) -> bool {
+        matches!(
+            self,
+            Trigger::Global(GlobalEvent::Shutdown)
+                | Trigger::Job(_, JobEvent::Stopping | JobEvent::Stopped)
+        )
+    }
 }
 
 /// Events of the program.
@@ -195,7 +295,7 @@ pub struct Health {
 }
 
 /// What the catalog is told.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Service {
     /// The service's name.
     pub name: String,
@@ -209,6 +309,8 @@ pub struct Service {
     pub port: u16,
     /// Tags.
     pub tags: Vec<String>,
+    /// Metadata: what else those who look it up should know.
+    pub meta: BTreeMap<String, String>,
     /// How long a heartbeat is good for.
     pub ttl: Duration,
     /// Register at start with this status; `None`: register on the first passing check.
@@ -218,6 +320,8 @@ pub struct Service {
     /// How long after the TTL has expired the catalog removes the instance by itself.
     pub deregister_critical_after: Option<Duration>,
 }
+
+masked_debug!(Service { text name, text id, text check_id, part address, part port, text tags, text meta, part ttl, part initial_status, part enable_tag_override, part deregister_critical_after });
 
 /// Status at registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,7 +335,7 @@ pub enum InitialStatus {
 }
 
 /// How a job stops. The order: what is in `after` has happened; the job publishes `stopping`; jobs
-/// hooked to `stopping` end, for at most `hooks_timeout`; its service is deregistered; SIGTERM;
+/// hooked to `stopping` end, for at most `hooks_timeout`; its service is deregistered; `signal`;
 /// SIGKILL after `kill_after`; `stopped`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stop {
@@ -241,7 +345,9 @@ pub struct Stop {
     pub hooks_timeout: Option<Duration>,
     /// From SIGTERM to SIGKILL.
     pub kill_after: KillAfter,
-    /// Who gets the SIGTERM.
+    /// What asks the process to exit.
+    pub signal: StopSignal,
+    /// Who gets that signal.
     pub target: StopTarget,
     /// Whether `stopping` is published too when the job ends by itself (3.x) or only when it is
     /// asked to stop while it runs (2.x: `preStop` runs before the application is signalled, and
@@ -270,7 +376,30 @@ pub enum KillAfter {
     Deadline,
 }
 
-/// Who gets a job's SIGTERM. SIGKILL always goes to the group.
+/// The signal that asks a process to exit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopSignal {
+    /// SIGTERM, the default.
+    Term,
+    /// SIGINT.
+    Int,
+    /// SIGQUIT: a graceful stop of nginx and php-fpm.
+    Quit,
+    /// SIGHUP.
+    Hup,
+    /// SIGUSR1.
+    Usr1,
+    /// SIGUSR2.
+    Usr2,
+    /// SIGWINCH: a graceful stop of httpd.
+    Winch,
+    /// SIGABRT.
+    Abrt,
+    /// SIGKILL: nothing is waited for.
+    Kill,
+}
+
+/// Who gets a job's stop signal. SIGKILL always goes to the group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopTarget {
     /// The process alone (2.x application).
@@ -300,4 +429,7 @@ pub enum Role {
     Gate,
     /// A failure replaces the program's exit code (2.x `postStop`).
     Override,
+    /// It keeps others company: the program does not stay for its sake (what advertises the
+    /// metrics endpoint).
+    Companion,
 }

@@ -15,6 +15,10 @@ mod tests;
 /// Deeper nesting than this is refused, so that no input can exhaust the stack.
 const DEEPEST: usize = 64;
 
+/// More values than this are refused: a text of a megabyte can hold half a million, and what is
+/// made of them is a thousand times larger.
+const MOST: usize = 50_000;
+
 /// A stretch of the text, in bytes; `end` is behind the last one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
@@ -97,7 +101,7 @@ pub struct SyntaxError {
 /// # Errors
 /// The first place that is not JSON5, or that is nested too deeply.
 pub fn parse(text: &str) -> Result<Node, SyntaxError> {
-    let mut parser = Parser { text, position: 0 };
+    let mut parser = Parser { text, position: 0, values: 0 };
     parser.blank()?;
     if parser.peek().is_none() {
         return Err(parser.error_here(0, "the text is empty", "want an object, { … }"));
@@ -115,6 +119,8 @@ type Parsed<T> = Result<T, SyntaxError>;
 struct Parser<'a> {
     text: &'a str,
     position: usize,
+    /// How many values have begun.
+    values: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -209,6 +215,11 @@ impl<'a> Parser<'a> {
         if depth > DEEPEST {
             let fault = format!("lists and objects are nested more than {DEEPEST} deep");
             return Err(self.error_here(1, &fault, "want fewer levels"));
+        }
+        self.values += 1;
+        if self.values > MOST {
+            let fault = format!("there are more than {MOST} values");
+            return Err(self.error_here(1, &fault, "want fewer, in all lists and objects"));
         }
         let value = match self.peek() {
             Some('{') => Value::Object(self.object(depth)?),

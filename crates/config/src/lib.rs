@@ -9,21 +9,27 @@
 //!
 //! Every mistake of a file is reported, not only the first ([`Errors`]): each with the way to the
 //! value, what is wrong, what would be right, and the line with a caret under the value. What is
-//! secret (tokens, values of variables like `DB_PASSWORD`) is shown in none of them.
+//! secret (tokens, values of variables like `DB_PASSWORD`) is shown in none of them, nor by any
+//! `Debug` (`secrets`).
 //!
 //! The crate is pure: it reads one file ([`source::read`]) and nothing else. The environment,
 //! the host's name and its addresses are given to it as [`Host`].
 
 mod advice;
 pub mod catalog;
+mod control;
 mod decode;
 mod error;
 mod generation;
 pub mod interface;
 pub mod job;
 pub mod json5;
+mod keys;
 mod load;
+mod migration;
 pub mod render;
+mod schema;
+mod secrets;
 pub mod source;
 pub mod telemetry;
 mod v2;
@@ -31,15 +37,22 @@ mod v3;
 mod variable;
 pub mod watch;
 
-use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, net::IpAddr, path::PathBuf, time::Duration};
+
+use secrets::{Text, masked_debug, speaks_of_secrets};
 
 pub use advice::advice;
 pub use catalog::Catalog;
+pub use control::control_socket;
+pub use decode::control::SOCKET as CONTROL_SOCKET;
 pub use error::{Errors, Problem};
 pub use interface::{InterfaceError, check_interface};
 pub use job::Job;
 pub use load::load;
+pub use migration::{Migration, migrate};
 pub use render::render;
+pub use schema::schema;
+pub use secrets::{Secrets, hide_secrets};
 pub use source::Source;
 pub use telemetry::Telemetry;
 pub use variable::{pid_variable, service_ip_variable};
@@ -55,7 +68,8 @@ pub enum Generation {
 }
 
 /// What the program does, validated: everything that could be wrong with the file has been said.
-#[derive(Clone, Debug, PartialEq)]
+/// Its `Debug` shows no secrets; that of its parts shows hardly any text.
+#[derive(Clone, PartialEq)]
 pub struct Config {
     /// The spelling the file used.
     pub generation: Generation,
@@ -77,10 +91,67 @@ pub struct Config {
     pub stop_timeout: Option<Duration>,
     /// Things that are legal but probably not meant; to be logged once at WARN.
     pub warnings: Vec<String>,
+    /// What must not be shown of all this, nor in logs.
+    pub secrets: Secrets,
+}
+
+impl Config {
+    /// Adds what the file itself says to be secret.
+    fn add_secrets(&mut self) {
+        if let Some(Catalog::Consul(consul)) = &self.catalog
+            && let Some(Secret(token)) = &consul.token
+        {
+            self.secrets.add(token);
+        }
+        for (name, value) in self.jobs.iter().flat_map(|job| &job.surroundings.env) {
+            if speaks_of_secrets(name) {
+                self.secrets.add(value.as_deref().unwrap_or(""));
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        secrets::write_masked(&Whole(self), &self.secrets, f)
+    }
+}
+
+/// A configuration with its secrets.
+struct Whole<'a>(&'a Config);
+
+impl fmt::Debug for Whole<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // So that a new field cannot be forgotten.
+        let Config {
+            generation,
+            catalog,
+            logging,
+            jobs,
+            watches,
+            telemetry,
+            control,
+            stop_timeout,
+            warnings,
+            secrets: _,
+        } = self.0;
+        f.debug_struct("Config")
+            .field("generation", generation)
+            .field("catalog", catalog)
+            .field("logging", logging)
+            .field("jobs", jobs)
+            .field("watches", watches)
+            .field("telemetry", telemetry)
+            .field("control", &Text(control))
+            .field("stop_timeout", stop_timeout)
+            .field("warnings", &Text(warnings))
+            .finish()
+    }
 }
 
 /// What the machine tells the configuration: the facts that are not in the file.
-#[derive(Clone, Debug, Default)]
+/// Its `Debug` shows the names of variables, not their values.
+#[derive(Clone, Default)]
 pub struct Host {
     /// The environment: templates read it, `CONSUL_*` variables are taken from it.
     pub environment: BTreeMap<String, String>,
@@ -88,6 +159,17 @@ pub struct Host {
     pub hostname: String,
     /// Every address of every interface that is up.
     pub addresses: Vec<InterfaceAddress>,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { environment, hostname, addresses } = self;
+        f.debug_struct("Host")
+            .field("environment", &environment.keys())
+            .field("hostname", hostname)
+            .field("addresses", addresses)
+            .finish()
+    }
 }
 
 /// One address of one network interface.
@@ -137,7 +219,7 @@ pub enum LogFormat {
 }
 
 /// Where log lines go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum LogOutput {
     /// Our standard output.
     Stdout,
@@ -147,14 +229,26 @@ pub enum LogOutput {
     File(PathBuf),
 }
 
+impl fmt::Debug for LogOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => f.write_str("Stdout"),
+            Self::Stderr => f.write_str("Stderr"),
+            Self::File(path) => f.debug_tuple("File").field(&Text(path)).finish(),
+        }
+    }
+}
+
 /// A program and its arguments; the program's name is never empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Command {
     /// Path, or a name to be looked up in `PATH`.
     pub program: String,
     /// Arguments after the program's name.
     pub args: Vec<String>,
 }
+
+masked_debug!(Command { text program, text args });
 
 impl Command {
     /// What goes on in place of a wrong one, for as long as errors are collected.
@@ -167,8 +261,8 @@ impl Command {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub String);
 
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("\"[hidden]\"")
     }
 }

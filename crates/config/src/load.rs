@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use crate::{
     Command, Config, Errors, Generation, Host, Source,
     decode::{Field, Keys, Report},
-    error::{Mask, Problem, without_values},
+    error::{Mask, Problem},
     generation,
     json5::{self, Span, Value},
+    keys,
     render::{self, render},
+    secrets::Secrets,
     v2, v3,
 };
 
@@ -18,12 +20,8 @@ use crate::{
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load(source: &Source, application: &[String], host: &Host) -> Result<Config, Errors> {
-    let failed = |templated, mut problems: Vec<Problem>| {
-        for problem in &mut problems {
-            problem.fault = without_values(&problem.fault, &host.environment);
-        }
-        Errors::new(&source.name, templated, problems)
-    };
+    let secrets = Secrets::of(&host.environment);
+    let failed = |templated, problems| Errors::new(&source.name, templated, problems, &secrets);
     let text = match render(&source.text, &host.environment) {
         Ok(text) => text,
         Err(error) => {
@@ -37,7 +35,12 @@ pub fn load(source: &Source, application: &[String], host: &Host) -> Result<Conf
     let (found, warnings) = report.finish();
     problems.extend(found);
     match config {
-        Some(config) if problems.is_empty() => Ok(Config { warnings, ..config }),
+        Some(mut config) if problems.is_empty() => {
+            config.secrets = secrets;
+            config.add_secrets();
+            config.warnings = warnings.iter().map(|text| config.secrets.hide(text)).collect();
+            Ok(config)
+        }
         // Without a configuration there is a problem that says why.
         _ => Err(failed(text != source.text, problems)),
     }
@@ -58,12 +61,18 @@ fn json5_config(
         }
     };
     let has_application = application.is_some();
-    let root = Field::root(report, &node).object()?;
-    let Value::Object(members) = &node.value else { return None };
+    let Value::Object(members) = &node.value else {
+        Field::root(report, &node, &keys::ROOT_V3).object();
+        return None;
+    };
     match generation::detect(members, has_application, report)? {
-        Generation::V2 => Some(v2::config(root, application, host)),
+        Generation::V2 => {
+            let root = Field::root(report, &node, &keys::ROOT_V2).object()?;
+            Some(v2::config(root, application, host))
+        }
         Generation::V3 => {
             report.compare_keys(Keys::Exact);
+            let root = Field::root(report, &node, &keys::ROOT_V3).object()?;
             Some(v3::config(root, has_application, host))
         }
     }

@@ -11,7 +11,13 @@ mod tests;
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use gotemplate::{Map, MissingKey, Options, Template, Value};
+use gotemplate::{Limits, Map, MissingKey, Options, Template, Value};
+
+use crate::source::LONGEST;
+
+/// What rendering may take: a slip in a template must neither hold up the start nor exhaust the
+/// memory. A hundred times of what the largest of files need. The result may be as long as a file.
+const LIMITS: Limits = Limits { steps: 4_000_000, output: LONGEST, made: 16 << 20 };
 
 /// A template that cannot be parsed or executed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +43,7 @@ pub fn render(text: &str, environment: &BTreeMap<String, String>) -> Result<Stri
     let environment = Map::of_strings(environment.iter().map(|(name, value)| (&**name, &**value)));
     let environment = Rc::new(environment);
     let functions = functions::functions(&environment);
-    let options = Options { missing_key: MissingKey::Zero, ..Options::default() };
+    let options = Options { missing_key: MissingKey::Zero, limits: LIMITS, ..Options::default() };
     let template = Template::parse_with("config", text, &functions, &options).map_err(|error| {
         Error { message: bare(&error.to_string()), line: line(error.line()), column: None }
     })?;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     fs::File,
     io::{self, Read},
 };
@@ -10,15 +11,22 @@ use std::{
 pub const VARIABLE: &str = "CONTAINERPILOT";
 
 /// A larger file is not a configuration but a slip (`/dev/zero`).
-const LARGEST: u64 = 1 << 20;
+pub(crate) const LONGEST: usize = 1 << 20;
 
-/// A configuration before anything has been done to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A configuration before anything has been done to it. Its `Debug` does not show the text, in
+/// which tokens may stand.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Source {
     /// How errors call it: the file's path, or the option that held the text itself.
     pub name: String,
     /// The text, its templates not rendered.
     pub text: String,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// Why there is no text.
@@ -61,6 +69,32 @@ pub fn read(
     flag: Option<&str>,
     environment: &BTreeMap<String, String>,
 ) -> Result<Source, SourceError> {
+    read_from(flag, environment, |_| Ok(()))
+}
+
+/// [`read`] once more, by a program that is at work and must not wait: what is no regular file (a
+/// FIFO without a writer) is refused.
+///
+/// # Errors
+/// As [`read`], and if the file is not a regular one.
+pub fn reread(
+    flag: Option<&str>,
+    environment: &BTreeMap<String, String>,
+) -> Result<Source, SourceError> {
+    read_from(flag, environment, |path| match std::fs::metadata(path)?.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is no regular file, and reading it once more could last for ever",
+        )),
+    })
+}
+
+fn read_from(
+    flag: Option<&str>,
+    environment: &BTreeMap<String, String>,
+    admits: impl Fn(&str) -> io::Result<()>,
+) -> Result<Source, SourceError> {
     let variable = environment.get(VARIABLE).filter(|value| !value.trim().is_empty());
     let (option, value) = match (flag, variable) {
         (Some(value), _) => ("-config", value),
@@ -89,10 +123,11 @@ pub fn read(
         None => trimmed,
     };
     let unreadable = |error| SourceError::Unreadable { option, path: path.into(), error };
+    admits(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > LARGEST {
+    file.take(LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > LONGEST {
         return Err(unreadable(io::Error::new(io::ErrorKind::FileTooLarge, "more than 1 MiB")));
     }
     let text = String::from_utf8(bytes).map_err(|error| {

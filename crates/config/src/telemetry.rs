@@ -1,23 +1,40 @@
 //! The metrics endpoint and what it serves.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
-use crate::{job::JobId, job::Service};
+use crate::{job::JobId, secrets::masked_debug};
+
+/// What the program itself measures. Users have metrics that begin with `containerpilot_` too, so
+/// that these names are taken one by one.
+pub const OWN_METRICS: [&str; 13] = [
+    "containerpilot_events",
+    "containerpilot_control_http_requests",
+    "containerpilot_watch_instances",
+    "containerpilot_watch_lag_seconds",
+    "containerpilot_job_restarts_total",
+    "containerpilot_process_start_seconds",
+    "containerpilot_check_duration_seconds",
+    "containerpilot_catalog_request_duration_seconds",
+    "containerpilot_catalog_request_failures_total",
+    "containerpilot_log_lines_total",
+    "containerpilot_log_bytes_total",
+    "containerpilot_loop_delay_seconds",
+    "containerpilot_resident_memory_bytes",
+];
 
 /// The metrics endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Telemetry {
     /// Where it listens: the chosen interface only.
     pub listen: SocketAddr,
-    /// How it is advertised, if there is a catalog: service `containerpilot`, TTL 15 s, heartbeat
-    /// every 5 s.
-    pub service: Service,
+    /// The job that advertises it: service `containerpilot`, TTL 15 s, heartbeat every 5 s.
+    pub job: JobId,
     /// What it serves besides the program's own metrics.
     pub metrics: Vec<Metric>,
 }
 
 /// One metric of the user's.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Metric {
     /// namespace, subsystem and name joined by `_`, without empty parts.
     pub name: String,
@@ -29,15 +46,25 @@ pub struct Metric {
     pub sensor: Option<JobId>,
 }
 
+masked_debug!(Metric { text name, text help, part kind, part sensor });
+
 /// Kinds of metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum MetricKind {
     /// Values are added.
     Counter,
     /// Values replace each other.
     Gauge,
     /// Values are counted in buckets.
-    Histogram,
+    Histogram {
+        /// Upper bounds, ascending, finite; empty: the usual ones (5 ms to 10 s).
+        buckets: Vec<f64>,
+    },
     /// Values are kept for quantiles.
-    Summary,
+    Summary {
+        /// Which ones, each between 0 and 1, ascending.
+        quantiles: Vec<f64>,
+        /// How long a value counts for them.
+        max_age: Duration,
+    },
 }

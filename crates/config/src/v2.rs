@@ -5,8 +5,12 @@
 
 mod file;
 mod jobs;
+mod migration;
 
-use crate::{Command, Config, Generation, Host, decode::Object};
+pub(crate) use file::File;
+pub(crate) use migration::{Marked, migration, same_shape, words_as_rendered, words_as_typed};
+
+use crate::{Command, Config, Generation, Host, Secrets, decode::Object};
 
 /// Reads and translates a file of this generation.
 pub(crate) fn config(mut root: Object<'_>, application: Option<Command>, host: &Host) -> Config {
@@ -16,13 +20,14 @@ pub(crate) fn config(mut root: Object<'_>, application: Option<Command>, host: &
     let translated = jobs::translate(&file, application, report);
     Config {
         generation: Generation::V2,
-        catalog: file.catalog,
+        catalog: file.registry.catalog(),
         logging: file.logging,
         jobs: translated.jobs,
         watches: translated.watches,
         telemetry: translated.telemetry,
-        control: None,
+        control: file.control,
         stop_timeout: None,
         warnings: Vec::new(),
+        secrets: Secrets::default(),
     }
 }

@@ -8,39 +8,55 @@ mod jobs;
 mod order;
 mod when;
 
-use crate::{Config, Generation, Host, Watch, decode::Object, job::GlobalEvent, job::Trigger};
+pub(crate) use when::events;
+
+use crate::{
+    Config, Generation, Host, Secrets, Watch,
+    decode::Object,
+    job::{GlobalEvent, JobId, Trigger},
+};
 
 /// Reads and translates a file of this generation.
 pub(crate) fn config(mut root: Object<'_>, has_application: bool, host: &Host) -> Config {
     let report = root.report();
     if has_application {
         report.warn(
-            "the words on the command line are ignored: a 3.x file names its application in \"jobs\"",
+            "the words on the command line are ignored: a 3.x file names its application in \
+             \"jobs\", and flags stand before all other words",
         );
     }
     let file = file::File::read(&mut root, host);
     let mut jobs = jobs::translate(&file, report);
-    order::decide(&mut jobs, file.catalog.as_ref());
+    let startup = Trigger::Global(GlobalEvent::Startup);
+    let telemetry = file.telemetry.map(|endpoint| {
+        let name = jobs::unused_name(&jobs, &endpoint.service.name);
+        let (telemetry, job) = endpoint.translate(JobId(jobs.len()), name, startup);
+        jobs.push(job);
+        telemetry
+    });
+    let catalog = file.registry.catalog();
+    order::decide(&mut jobs, catalog.as_ref());
     let watch = |watch: &file::Watched| Watch {
         name: watch.name.clone(),
         service: watch.name.clone(),
         tag: watch.tag.clone(),
         datacenter: watch.datacenter.clone(),
         interval: watch.interval,
-        after: Trigger::Global(GlobalEvent::Startup),
+        after: startup,
     };
     let config = Config {
         generation: Generation::V3,
-        catalog: file.catalog,
+        catalog,
         logging: file.logging,
         jobs,
         watches: file.watches.iter().map(watch).collect(),
-        telemetry: file.telemetry,
+        telemetry,
         control: Some(file.control),
         stop_timeout: Some(file.stop_timeout),
         warnings: Vec::new(),
+        secrets: Secrets::default(),
     };
-    if config.jobs.is_empty() && config.watches.is_empty() && config.telemetry.is_none() {
+    if config.jobs.is_empty() && config.watches.is_empty() {
         report.warn("there is nothing to run: the file has no jobs");
     }
     root.finish();

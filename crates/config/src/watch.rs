@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::job::Trigger;
+use crate::{job::Trigger, secrets::masked_debug};
 
 /// Index of a watch in [`crate::Config::watches`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WatchId(pub usize);
 
 /// One service whose healthy instances are watched.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Watch {
     /// Name in logs and events; not unique (two tags of one service are two watches).
     pub name: String,
@@ -24,3 +24,5 @@ pub struct Watch {
     /// When watching begins (2.x: after `preStart`).
     pub after: Trigger,
 }
+
+masked_debug!(Watch { text name, text service, text tag, text datacenter, part interval, part after });

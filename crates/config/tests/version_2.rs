@@ -16,8 +16,8 @@ use config::{
     Catalog, Command, Config, Generation, LogLevel,
     catalog::{Consul, ConsulAddress, Etcd, Tls},
     job::{
-        Backoff, Frequency, GlobalEvent, Job, JobEvent, JobId, KillAfter, Restarts, Role,
-        StopAfter, StopTarget, Streams, Trigger, WatchEvent, When,
+        Backoff, GlobalEvent, Job, JobEvent, JobId, KillAfter, Lines, Restarts, Role, StopAfter,
+        StopTarget, Streams, Trigger, WatchEvent, When,
     },
     watch::WatchId,
 };
@@ -41,7 +41,7 @@ fn command(job: &Job) -> String {
 }
 
 fn once(trigger: Trigger) -> When {
-    When::On { trigger, frequency: Frequency::Once, timeout: None }
+    When::once(trigger)
 }
 
 fn seconds(seconds: u64) -> Duration {
@@ -112,12 +112,14 @@ fn everything_that_the_documentation_shows() {
         insta::assert_debug_snapshot!("full", config);
     });
     let post_stop = job(&config, "postStop");
-    let application = JobId(config.jobs.len() - 1);
+    // The last job advertises the metrics.
+    let application = JobId(config.jobs.len() - 2);
     assert_eq!(post_stop.when, once(Trigger::Job(application, JobEvent::Stopped)));
     assert_eq!(post_stop.role, Role::Override);
     let pre_stop = job(&config, "preStop");
     assert_eq!(pre_stop.when, once(Trigger::Job(application, JobEvent::Stopping)));
-    let hook_streams = Streams::Logged { stdout: LogLevel::Info, stderr: LogLevel::Debug };
+    let hook_streams =
+        Streams::Logged { stdout: LogLevel::Info, stderr: LogLevel::Debug, lines: Lines::Text };
     assert_eq!(pre_stop.exec.as_ref().map(|exec| exec.streams), Some(hook_streams));
     assert_eq!(command(job(&config, "preStart")), "/opt/pilot/onStart.sh|value");
 }
@@ -131,7 +133,7 @@ fn microservices_that_watch_each_other() {
         let reload = job(&config, &on_change);
         assert_eq!(command(reload), "pkill|-SIGHUP|node");
         let trigger = Trigger::Watch(WatchId(0), WatchEvent::Changed);
-        let each = When::On { trigger, frequency: Frequency::Each, timeout: None };
+        let each = When::each(trigger);
         assert_eq!(reload.when, each);
         assert_eq!(
             (config.watches[0].service.as_str(), config.watches[0].interval),

@@ -15,8 +15,9 @@ use std::time::Duration;
 use config::{
     Config, Generation, LogFormat, LogLevel, LogOutput,
     job::{
-        Announce, Backoff, Frequency, GlobalEvent, InitialStatus, Job, JobEvent, JobId, KillAfter,
-        Restarts, SignalEvent, StopTarget, Streams, Trigger, WatchEvent, When,
+        Announce, Backoff, Condition, Frequency, GlobalEvent, InitialStatus, Job, JobEvent, JobId,
+        KillAfter, Lines, Need, Restarts, Role, SignalEvent, StopTarget, Streams, Trigger,
+        WatchEvent, When,
     },
     telemetry::MetricKind,
     watch::WatchId,
@@ -33,7 +34,10 @@ fn job<'a>(config: &'a Config, name: &str) -> &'a Job {
 }
 
 fn on(trigger: Trigger, frequency: Frequency) -> When {
-    When::On { trigger, frequency, timeout: None }
+    match frequency {
+        Frequency::Once => When::once(trigger),
+        Frequency::Each => When::each(trigger),
+    }
 }
 
 #[test]
@@ -59,6 +63,7 @@ fn an_application_with_everything() {
         "last",
         "/usr/bin/backup.sh",
         "/usr/bin/backup.sh[2]",
+        "containerpilot",
     ];
     assert_eq!(names(&config), all);
 
@@ -86,11 +91,9 @@ fn an_application_with_everything() {
     );
     assert_eq!(agent.stop.hooks_timeout, Some(Duration::from_secs(7)));
 
-    let setup = When::On {
-        trigger: Trigger::Job(JobId(2), JobEvent::Healthy),
-        frequency: Frequency::Once,
-        timeout: Some(Duration::from_secs(60)),
-    };
+    let trigger = Trigger::Job(JobId(2), JobEvent::Healthy);
+    let conditions = vec![Condition { trigger, frequency: Frequency::Once }];
+    let setup = When::On { need: Need::Any, conditions, timeout: Some(Duration::from_secs(60)) };
     assert_eq!(job(&config, "setup").when, setup);
     let stopping = Trigger::Job(JobId(1), JobEvent::Stopping);
     assert_eq!(job(&config, "drain").when, on(stopping, Frequency::Once));
@@ -116,12 +119,16 @@ fn an_application_with_everything() {
     assert_eq!((watch.tag.as_deref(), watch.datacenter.as_deref()), (Some("blue"), Some("east")));
     let telemetry = config.telemetry.as_ref().expect("telemetry");
     assert_eq!(telemetry.listen.to_string(), "127.0.0.1:9999");
-    assert_eq!(telemetry.service.ttl, Duration::from_secs(15));
-    assert_eq!(telemetry.service.check_id, "service:containerpilot-box");
-    let metrics: Vec<_> =
-        telemetry.metrics.iter().map(|metric| (metric.name.as_str(), metric.kind)).collect();
+    let advertised = &config.jobs[telemetry.job.0];
+    assert_eq!(advertised.role, Role::Companion);
+    let service = advertised.service.as_ref().expect("a service");
+    assert_eq!((service.ttl, service.port), (Duration::from_secs(15), 9999));
+    assert_eq!(service.check_id, "service:containerpilot-box");
     // No empty parts in a metric's name.
-    assert_eq!(metrics, [("shop_orders", MetricKind::Counter), ("latency", MetricKind::Summary)]);
+    let names: Vec<_> = telemetry.metrics.iter().map(|metric| metric.name.as_str()).collect();
+    assert_eq!(names, ["shop_orders", "latency"]);
+    assert_eq!(telemetry.metrics[0].kind, MetricKind::Counter);
+    assert!(matches!(telemetry.metrics[1].kind, MetricKind::Summary { .. }));
 }
 
 /// The `stop.after` of every job: names it waits for, `*` for deregistration.
@@ -176,7 +183,8 @@ fn defaults() {
     let app = job(&config, "app");
     let startup = on(Trigger::Global(GlobalEvent::Startup), Frequency::Once);
     assert_eq!((&app.when, app.restarts), (&startup, Restarts::Never));
-    let logged = Streams::Logged { stdout: LogLevel::Info, stderr: LogLevel::Info };
+    let logged =
+        Streams::Logged { stdout: LogLevel::Info, stderr: LogLevel::Info, lines: Lines::Text };
     assert_eq!(app.exec.as_ref().map(|exec| (exec.streams, exec.timeout)), Some((logged, None)));
     // The name of the program is the service's.
     let text =

@@ -14,25 +14,7 @@
 
 mod support;
 
-use support::{host, load};
-
-/// The messages of all cases of a theme. A case that is not wrong fails the test.
-fn messages(cases: &[(&str, &str)]) -> String {
-    let mut all = String::new();
-    for (title, text) in cases {
-        let message = load(text, "", &host(&[])).expect_err(title);
-        assert!(!message.is_empty(), "{title}");
-        all.push_str(&format!("── {title}\n{message}\n\n"));
-    }
-    all
-}
-
-/// The message without the test's source, which is in this file already.
-fn snapshot(name: &str, message: impl AsRef<str>) {
-    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
-        insta::assert_snapshot!(name, message.as_ref());
-    });
-}
+use support::{host, load, messages, snapshot, themes};
 
 #[test]
 fn syntax() {
@@ -96,12 +78,6 @@ fn v2(members: &str) -> String {
 /// A 2.x file with a service that has these members.
 fn service(members: &str) -> String {
     v2(&format!("services: [\n    {{ name: \"db\", poll: 3, ttl: 10, {members} }}\n  ]"))
-}
-
-fn themes(cases: &[(&str, String)]) -> String {
-    let cases: Vec<(&str, &str)> =
-        cases.iter().map(|(title, text)| (*title, text.as_str())).collect();
-    messages(&cases)
 }
 
 #[test]
@@ -262,7 +238,7 @@ fn jobs_of_version_3() {
         ("a job without anything", jobs("{}")),
         ("a port without a name", jobs("{ exec: \"/bin/app\", port: 80, health: { interval: 1, ttl: 5 } }")),
         ("a port without a health check", jobs("{ name: \"app\", exec: \"app\", port: 80 }")),
-        ("a port of 0", jobs("{ name: \"app\", port: 0, health: { interval: 1, ttl: 5 } }")),
+        ("a port below 0", jobs("{ name: \"app\", port: -1, health: { interval: 1, ttl: 5 } }")),
         ("a health check without anything", jobs("{ name: \"app\", port: \"80\", health: {} }")),
         ("an interval that is none", jobs("{ name: \"app\", health: { interval: \"5x\" } }")),
         ("a name that DNS does not take", jobs("{ name: \"My_App\", port: 80, health: { interval: 1, ttl: 5 } }")),

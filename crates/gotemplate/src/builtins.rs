@@ -81,11 +81,11 @@ impl Builtin {
     }
 
     /// Calls the function; the number of arguments is right. `And` and `Or` get here with their
-    /// deciding argument only.
+    /// deciding argument only. Text may come out cut short if it is longer than `room` bytes.
     ///
     /// # Errors
     /// Go's message.
-    pub(crate) fn call(self, args: &[Item]) -> Result<Item, String> {
+    pub(crate) fn call(self, args: &[Item], room: usize) -> Result<Item, String> {
         let none = Item::none();
         let first = args.first().unwrap_or(&none);
         let rest = args.get(1..).unwrap_or(&[]);
@@ -98,15 +98,15 @@ impl Builtin {
             Index => return index(first, rest),
             Slice => slice(first, rest)?,
             Call => return call(first, rest),
-            Html => escape::html(&printed(values())?).into(),
-            Js => escape::js(&printed(values())?).into(),
-            UrlQuery => escape::url_query(&printed(values())?).into(),
-            Print => gofmt::sprint(&values())?.into(),
-            Println => gofmt::sprintln(&values())?.into(),
+            Html => escape::html(&printed(values(), room)?).into(),
+            Js => escape::js(&printed(values(), room)?).into(),
+            UrlQuery => escape::url_query(&printed(values(), room)?).into(),
+            Print => gofmt::sprint(&values(), room)?.into(),
+            Println => gofmt::sprintln(&values(), room)?.into(),
             Printf => {
                 let values = values();
                 let format = first.value.as_str().unwrap_or("");
-                gofmt::sprintf(format, values.get(1..).unwrap_or(&[]))?.into()
+                gofmt::sprintf(format, values.get(1..).unwrap_or(&[]), room)?.into()
             }
             Eq => Value::Bool(compare::equals_any(&first.value, rest)?),
             Ne => Value::Bool(!compare::equals_any(&first.value, rest)?),
@@ -128,7 +128,7 @@ pub(crate) enum Param {
 }
 
 /// The arguments as text: what the escaping functions escape.
-fn printed(mut args: Vec<Value>) -> Result<String, String> {
+fn printed(mut args: Vec<Value>, room: usize) -> Result<String, String> {
     if let [Value::String(text)] = args.as_slice() {
         return Ok(text.to_string());
     }
@@ -137,7 +137,7 @@ fn printed(mut args: Vec<Value>) -> Result<String, String> {
             *arg = Value::from("<no value>");
         }
     }
-    gofmt::sprint_pointees(&args)
+    gofmt::sprint_pointees(&args, room)
 }
 
 fn length(item: &Item) -> Result<Value, String> {

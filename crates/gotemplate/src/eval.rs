@@ -5,6 +5,7 @@ use crate::error::ExecError;
 use crate::exec::{At, Exec};
 use crate::function::{Function, Signature};
 use crate::item::Item;
+use crate::limits;
 use crate::node::{Callee, Command, Expr, Pipe};
 use crate::number::Number;
 use crate::object::Object;
@@ -56,6 +57,14 @@ impl Callable<'_> {
             Callable::Function(function) => signature_arity(function.signature),
             Callable::Method(_, signature) => signature_arity(*signature),
         }
+    }
+
+    /// Whether it takes longer for longer arguments.
+    fn reads_all(&self) -> bool {
+        !matches!(
+            self,
+            Callable::Builtin(Builtin::Index | Builtin::Len | Builtin::Not | Builtin::Slice)
+        )
     }
 
     fn param(&self, index: usize) -> Param {
@@ -111,6 +120,7 @@ impl<'t> Exec<'t, '_> {
     }
 
     fn command(&mut self, dot: &Item, command: &'t Command, last: Option<Item>) -> Evaluated<Item> {
+        self.spend(1)?;
         let args = Args { written: &command.args, last };
         let first = &command.first;
         match first {
@@ -187,6 +197,7 @@ impl<'t> Exec<'t, '_> {
             other => return Err(self.error(&format!("can't evaluate command {other}"))),
         };
         let Some((last, before)) = fields.split_last() else { return Ok(receiver) };
+        self.spend(u64::try_from(before.len()).unwrap_or(u64::MAX))?;
         for name in before {
             receiver = self.field(dot, name, node, Args::NONE, receiver)?;
         }
@@ -304,8 +315,12 @@ impl<'t> Exec<'t, '_> {
             items.push(self.validate(last, param)?);
         }
         let values = |items: Vec<Item>| items.into_iter().map(|i| i.value).collect::<Vec<_>>();
+        if callable.reads_all() {
+            let bytes = items.iter().map(|item| limits::size(&item.value)).sum();
+            self.spend(limits::steps(bytes))?;
+        }
         let result = match callable {
-            Callable::Builtin(builtin) => builtin.call(&items),
+            Callable::Builtin(builtin) => builtin.call(&items, self.room()),
             Callable::Function(function) => function.call(&values(items)).map(Item::result),
             Callable::Method(object, _) => {
                 object.call_method(name, &values(items)).map(Item::result)
@@ -324,6 +339,7 @@ impl<'t> Exec<'t, '_> {
     /// Evaluates an argument for a parameter.
     fn argument(&mut self, dot: &Item, param: Param, expr: &'t Expr) -> Evaluated<Item> {
         self.at(At::Expr(expr));
+        self.spend(1)?;
         let item = match expr {
             Expr::Dot(_) => dot.clone(),
             Expr::Nil(_) => {

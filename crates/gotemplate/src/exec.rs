@@ -6,6 +6,7 @@
 use crate::error::ExecError;
 use crate::gofmt;
 use crate::item::Item;
+use crate::limits::{self, Limits, MAX_OPEN};
 use crate::node::{Action, Branch, Command, Expr, Invocation, Node, Pipe};
 use crate::quote::{Escape, quote};
 use crate::template::{MissingKey, Template};
@@ -15,17 +16,6 @@ use std::rc::Rc;
 
 /// How deep templates may invoke templates; Go's limit.
 const MAX_INVOCATIONS: usize = 100_000;
-
-/// How many nodes and iterations one execution may take: about a second's worth. Data is finite,
-/// but recursion can multiply it without end.
-const MAX_STEPS: u64 = 10_000_000;
-
-/// How many bytes one execution may write.
-const MAX_OUTPUT: usize = 256 << 20;
-
-/// How many bytes of text the functions that it calls may make in all: text that is put together
-/// with itself doubles at every call.
-const MAX_MADE: usize = 256 << 20;
 
 /// The node that is being evaluated: where an error is reported.
 #[derive(Clone, Copy)]
@@ -131,8 +121,9 @@ impl Source {
 pub(crate) struct Exec<'t, 'o> {
     template: &'t Template,
     output: &'o mut String,
+    limits: Limits,
     /// How long the output may become.
-    limit: usize,
+    longest: usize,
     /// The name of the template that is being executed.
     name: &'t str,
     at: At<'t>,
@@ -142,14 +133,15 @@ pub(crate) struct Exec<'t, 'o> {
     base: usize,
     invocations: usize,
     steps: u64,
-    /// Bytes of text that functions have made.
+    /// Bytes of text and lists that functions have made.
     made: usize,
 }
 
 impl<'t, 'o> Exec<'t, 'o> {
     pub(crate) fn new(template: &'t Template, output: &'o mut String) -> Exec<'t, 'o> {
         Exec {
-            limit: output.len().saturating_add(MAX_OUTPUT),
+            limits: template.limits,
+            longest: output.len().saturating_add(template.limits.output),
             template,
             output,
             name: "",
@@ -184,24 +176,42 @@ impl<'t, 'o> Exec<'t, 'o> {
         Ok(())
     }
 
-    /// Counts the text that a function has made.
+    /// How many bytes functions may still make.
+    pub(crate) fn room(&self) -> usize {
+        self.limits.made.saturating_sub(self.made)
+    }
+
+    /// Counts what a function has made.
     pub(crate) fn count_made(&mut self, value: &Value) -> Result<(), String> {
-        if let Value::String(text) = value {
-            self.made = self.made.saturating_add(text.len());
-            if self.made > MAX_MADE {
-                return Err(format!("makes too much text: more than {MAX_MADE} bytes in all"));
-            }
+        let size = limits::size(value);
+        self.made = self.made.saturating_add(size);
+        if self.made > self.limits.made {
+            let limit = self.limits.made;
+            return Err(format!("makes too much text: more than {limit} bytes in all"));
+        }
+        self.steps = self.steps.saturating_add(limits::steps(size));
+        Ok(())
+    }
+
+    /// Counts what takes time.
+    pub(crate) fn spend(&mut self, steps: u64) -> Result<(), ExecError> {
+        self.steps = self.steps.saturating_add(steps);
+        if self.steps > self.limits.steps {
+            let limit = self.limits.steps;
+            return Err(self.error(&format!("takes too long: more than {limit} steps")));
         }
         Ok(())
     }
 
     fn step(&mut self) -> Result<(), ExecError> {
-        self.steps += 1;
-        if self.steps > MAX_STEPS {
-            return Err(self.error(&format!("takes too long: more than {MAX_STEPS} steps")));
+        self.spend(1)?;
+        if self.output.len() > self.longest {
+            let limit = self.limits.output;
+            return Err(self.error(&format!("too much output: more than {limit} bytes")));
         }
-        if self.output.len() > self.limit {
-            return Err(self.error(&format!("too much output: more than {MAX_OUTPUT} bytes")));
+        if self.frames.len() + self.variables.len() > MAX_OPEN {
+            let message = format!("too many open blocks and variables: more than {MAX_OPEN}");
+            return Err(self.error(&message));
         }
         Ok(())
     }
@@ -239,23 +249,30 @@ impl<'t, 'o> Exec<'t, 'o> {
         self.variables.push((name, item));
     }
 
-    pub(crate) fn variable(&self, name: &str) -> Result<Item, ExecError> {
-        let own = self.variables.get(self.base..).unwrap_or(&[]);
-        match own.iter().rev().find(|(n, _)| *n == name) {
-            Some((_, item)) => Ok(item.clone()),
-            None => Err(self.error(&format!("undefined variable: {name}"))),
-        }
+    pub(crate) fn variable(&mut self, name: &str) -> Result<Item, ExecError> {
+        let index = self.find_variable(name)?;
+        Ok(self.variables.get(index).map_or_else(Item::none, |(_, item)| item.clone()))
     }
 
     pub(crate) fn set_variable(&mut self, name: &str, item: Item) -> Result<(), ExecError> {
-        let own = self.variables.get_mut(self.base..).unwrap_or(&mut []);
-        match own.iter_mut().rev().find(|(n, _)| *n == name) {
-            Some(variable) => {
-                variable.1 = item;
-                Ok(())
-            }
-            None => Err(self.error(&format!("undefined variable: {name}"))),
+        let index = self.find_variable(name)?;
+        if let Some(variable) = self.variables.get_mut(index) {
+            variable.1 = item;
         }
+        Ok(())
+    }
+
+    /// The index of the innermost variable of that name in the current template.
+    fn find_variable(&mut self, name: &str) -> Result<usize, ExecError> {
+        let own = self.variables.get(self.base..).unwrap_or(&[]);
+        let Some(index) = own.iter().rposition(|(n, _)| *n == name) else {
+            return Err(self.error(&format!("undefined variable: {name}")));
+        };
+        // As if names were bytes: there may be as many as the text can hold.
+        let passed = own.len() - index;
+        let index = self.base + index;
+        self.spend(limits::steps(passed))?;
+        Ok(index)
     }
 
     // Frames.
@@ -385,7 +402,8 @@ impl<'t, 'o> Exec<'t, 'o> {
                 return Err(self.error(&format!("can't print {} of type {type_name}", self.at)));
             }
             value => {
-                let text = gofmt::sprint_pointees(std::slice::from_ref(value));
+                let room = self.limits.output;
+                let text = gofmt::sprint_pointees(std::slice::from_ref(value), room);
                 let text = text.map_err(|error| self.error(&error))?;
                 self.output.push_str(&text);
             }

@@ -16,8 +16,9 @@
 //! Hostile text is harmless, on a stack of 2 MB too: blocks and invocations of templates are
 //! kept on a stack of the execution's own, whatever recurses natively (parentheses, nested
 //! blocks in the parser, printing of nested data, functions that execute templates) has a limit,
-//! and one execution ends with an error after ten million steps, 256 MB of output, or 256 MB of
-//! text made by functions.
+//! and one execution ends with an error when it has taken more steps, or written or made more
+//! bytes, than [`Limits`] say. What an embedder's own function takes in one call is the
+//! embedder's to bound.
 //!
 //! # Fidelity
 //! The reference is Go 1.19. `tests/golden` holds cases with Go's results, all of which come out
@@ -58,6 +59,7 @@ mod function;
 mod gofmt;
 mod item;
 mod lexer;
+mod limits;
 mod node;
 mod number;
 mod object;
@@ -69,6 +71,7 @@ mod value;
 
 pub use error::{ExecError, ParseError};
 pub use function::{Function, Functions, Signature};
+pub use limits::Limits;
 pub use object::Object;
 pub use template::{MissingKey, Options, Template};
 pub use value::{List, Map, Type, Value};

@@ -3,6 +3,7 @@
 use crate::error::{ExecError, ParseError};
 use crate::exec::Exec;
 use crate::function::Functions;
+use crate::limits::Limits;
 use crate::node::Node;
 use crate::parser::{Trees, parse};
 use crate::quote::{Escape, quote};
@@ -30,11 +31,18 @@ pub struct Options {
     pub right: String,
     /// What a missing key of a map gives.
     pub missing_key: MissingKey,
+    /// How much an execution may take.
+    pub limits: Limits,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { left: "{{".to_owned(), right: "}}".to_owned(), missing_key: MissingKey::Default }
+        Options {
+            left: "{{".to_owned(),
+            right: "}}".to_owned(),
+            missing_key: MissingKey::Default,
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -43,6 +51,7 @@ pub struct Template {
     pub(crate) name: Rc<str>,
     pub(crate) text: Box<str>,
     pub(crate) missing_key: MissingKey,
+    pub(crate) limits: Limits,
     trees: Trees,
 }
 
@@ -72,8 +81,8 @@ impl Template {
         let left = or(&options.left, defaults.left);
         let right = or(&options.right, defaults.right);
         let trees = parse(name, text, &left, &right, functions)?;
-        let missing_key = options.missing_key;
-        Ok(Template { name: name.into(), text: text.into(), missing_key, trees })
+        let Options { missing_key, limits, .. } = *options;
+        Ok(Template { name: name.into(), text: text.into(), missing_key, limits, trees })
     }
 
     /// The name that was given to [`Template::parse`].

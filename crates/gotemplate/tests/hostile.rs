@@ -4,7 +4,7 @@
 
 mod support;
 
-use gotemplate::{Functions, Template, Value};
+use gotemplate::{Functions, Limits, Options, Template, Value};
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -127,6 +127,89 @@ fn text_that_doubles_itself_ends_with_an_error() {
         format!("{{{{$x := \"0123456789\"}}}}{}", "{{$x = printf \"%s%s\" $x $x}}".repeat(60));
     let error = outcome(&text).expect_err("2^60 bytes");
     assert!(error.contains("error calling printf: makes too much text"), "{error}");
+}
+
+/// As [`outcome`], with a list function such as embedders have, and less room.
+fn outcome_in(limits: Limits, text: &str) -> Result<String, String> {
+    let mut functions = support::functions();
+    functions.add("numbers", |args| match args {
+        [Value::Int(count)] => Ok((0..*count).map(Value::from).collect::<Vec<_>>().into()),
+        _ => Err("want a number".into()),
+    });
+    let options = Options { limits, ..Options::default() };
+    let template =
+        Template::parse_with("t", text, &functions, &options).map_err(|e| e.to_string())?;
+    let json = serde_json::json!({"s": "text".repeat(1000)});
+    template.execute(&support::data(&json)).map_err(|e| e.to_string())
+}
+
+#[test]
+fn nothing_is_made_beyond_the_limit() {
+    let limits = Limits { output: 1 << 20, made: 1 << 20, ..Limits::default() };
+    let list = "{{$a := numbers 10000}}";
+    for (text, message) in [
+        // Lists count as text does.
+        (list.repeat(10), "error calling numbers: makes too much text: more than 1048576 bytes"),
+        (
+            r#"{{define "x"}}{{$a := numbers 10000}}{{template "x"}}{{end}}{{template "x"}}"#
+                .into(),
+            "error calling numbers: makes too much text",
+        ),
+        // One call that asks for much: 10 GB, 400 MB, 10 GB, 400 MB, 80 MB.
+        (list.to_owned() + r#"{{printf "%999999d" $a}}"#, "error calling printf: makes too much"),
+        (format!("{{{{print{}}}}}", " .s".repeat(1000)), "error calling print: makes too much"),
+        (
+            format!("{{{{printf \"{}\" 1}}}}", "%999999[1]d".repeat(10_000)),
+            "error calling printf: makes too much",
+        ),
+        (
+            format!("{{{{printf \"{}\" nil}}}}", "%999999[1]v".repeat(10_000)),
+            "error calling printf: makes too much",
+        ),
+        (format!("{{{{html{}}}}}", " .s".repeat(1000)), "error calling html: makes too much"),
+        (list.to_owned() + &"{{$a}}".repeat(100), "too much output: more than 1048576 bytes"),
+    ] {
+        let error = outcome_in(limits, &text).unwrap_err();
+        assert!(error.contains(message), "{error:.300}");
+    }
+}
+
+#[test]
+fn nothing_takes_longer_than_the_limit() {
+    let limits = Limits { steps: 100_000, ..Limits::default() };
+    let variables: String = (0..10_000).map(|i| format!("{{{{$v{i} := 1}}}}")).collect();
+    for text in [
+        "{{range 1000000}}{{end}}".to_owned(),
+        // What is long within an iteration counts.
+        format!("{{{{range 1000}}}}{{{{if and{}}}}}{{{{end}}}}{{{{end}}}}", " 1".repeat(1000)),
+        format!("{{{{range 1000}}}}{{{{if or{}}}}}{{{{end}}}}{{{{end}}}}", " (0)".repeat(1000)),
+        format!("{{{{range 1000}}}}{{{{if 1{}}}}}{{{{end}}}}{{{{end}}}}", " | not".repeat(1000)),
+        format!("{{{{range 1000}}}}{{{{if $.zzz{}}}}}{{{{end}}}}{{{{end}}}}", ".a".repeat(1000)),
+        "{{range 1000}}{{if eq $.s $.s}}{{end}}{{end}}".to_owned(),
+        "{{range 1000}}{{if js $.s}}{{end}}{{end}}".to_owned(),
+        "{{range 1000}}{{if printf \"%9000d\" 1}}{{end}}{{end}}".to_owned(),
+        format!("{{{{$x := 1}}}}{variables}{{{{range 1000}}}}{{{{$x}}}}{{{{end}}}}"),
+        format!("{{{{$x := 1}}}}{variables}{{{{range 1000}}}}{{{{$x = 2}}}}{{{{end}}}}"),
+    ] {
+        let error = outcome_in(limits, &text).unwrap_err();
+        assert!(error.contains("takes too long: more than 100000 steps"), "{error:.300}");
+    }
+    // What does not look at all of its argument costs nothing more.
+    let list = "{{$a := numbers 10000}}{{range $i := 9000}}{{if index $a $i}}{{end}}{{end}}";
+    assert_eq!(outcome_in(limits, list).unwrap(), "");
+}
+
+#[test]
+fn recursion_does_not_pile_up_blocks_without_end() {
+    on_small_stack(|| {
+        let open = "{{if true}}".repeat(150);
+        let close = "{{end}}".repeat(150);
+        let text = format!(
+            r#"{{{{define "x"}}}}{open}{{{{template "x"}}}}{close}{{{{end}}}}{{{{template "x"}}}}"#
+        );
+        let error = outcome(&text).unwrap_err();
+        assert!(error.contains("too many open blocks and variables"), "{error:.300}");
+    });
 }
 
 #[test]

@@ -3,46 +3,112 @@
 
 use std::{collections::BTreeMap, ffi::OsString};
 
-use config::Config;
-use process::Pid;
+use config::{Config, job::Surroundings};
+use process::{Identity, Pid};
+
+/// What was asked for on the control socket: variables that are set, or unset.
+pub(crate) type Changes = BTreeMap<String, Option<String>>;
 
 /// Variables for children that are started from now on.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Environment {
-    inherited: BTreeMap<OsString, OsString>,
+    /// What we have inherited, as it was changed since.
+    base: BTreeMap<OsString, OsString>,
+    /// Those changes.
+    changes: Changes,
+    /// The whole, with what we add.
     variables: BTreeMap<OsString, OsString>,
+    /// What we have added.
+    ours: BTreeMap<OsString, OsString>,
 }
 
 impl Environment {
     /// What we have inherited, byte for byte, `CONTAINERPILOT_PID`, and the address of each
     /// advertised service.
     pub(crate) fn new(config: &Config) -> Environment {
-        let inherited: BTreeMap<_, _> = std::env::vars_os().collect();
-        let mut environment = Environment { variables: inherited.clone(), inherited };
+        let base: BTreeMap<_, _> = std::env::vars_os().collect();
+        let (changes, ours) = (Changes::new(), BTreeMap::new());
+        let mut environment = Environment { variables: base.clone(), base, changes, ours };
         environment.describe(config);
         environment
     }
 
+    /// Changes what children find. What we add ourselves stands before that.
+    pub(crate) fn change(&mut self, changes: Changes) {
+        for (name, value) in changes {
+            match &value {
+                Some(value) => self.base.insert(name.clone().into(), value.into()),
+                None => self.base.remove(&OsString::from(&name)),
+            };
+            self.changes.insert(name, value);
+        }
+        self.compose();
+    }
+
+    /// All changes so far.
+    pub(crate) fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    fn compose(&mut self) {
+        self.variables.clone_from(&self.base);
+        let ours = self.ours.iter().map(|(name, value)| (name.clone(), value.clone()));
+        self.variables.extend(ours);
+    }
+
+    /// The variables of a job that has its own; `None`: they are everybody's.
+    pub(crate) fn of(
+        &self,
+        surroundings: &Surroundings,
+        identity: Option<&Identity>,
+    ) -> Option<BTreeMap<OsString, OsString>> {
+        if surroundings.env.is_empty() && identity.is_none() {
+            return None;
+        }
+        let mut variables = self.variables.clone();
+        // Another user has another home. A group alone is no other user.
+        if let (Some(identity), Some(_)) = (identity, &surroundings.user) {
+            variables.insert("HOME".into(), identity.home().into());
+            for variable in ["USER", "LOGNAME"] {
+                match identity.name() {
+                    Some(name) => variables.insert(variable.into(), name.into()),
+                    // Ours would be a lie.
+                    None => variables.remove(&OsString::from(variable)),
+                };
+            }
+        }
+        for (name, value) in &surroundings.env {
+            match value {
+                Some(value) => variables.insert(name.into(), value.into()),
+                None => variables.remove(&OsString::from(name)),
+            };
+        }
+        Some(variables)
+    }
+
     /// Forgets what described the last configuration and describes this one.
     pub(crate) fn describe(&mut self, config: &Config) {
-        self.variables.clone_from(&self.inherited);
         let pid = std::process::id().to_string();
-        self.variables.insert("CONTAINERPILOT_PID".into(), pid.into());
+        self.ours = BTreeMap::from([("CONTAINERPILOT_PID".into(), pid.into())]);
         for service in config.jobs.iter().filter_map(|job| job.service.as_ref()) {
             let name = config::service_ip_variable(&service.name);
-            self.variables.insert(name.into(), service.address.to_string().into());
+            self.ours.insert(name.into(), service.address.to_string().into());
         }
+        self.compose();
     }
 
     /// A process runs: its pid is known as this variable.
     pub(crate) fn running(&mut self, variable: &str, pid: Pid) {
-        self.variables.insert(variable.into(), pid.to_string().into());
+        let pid = OsString::from(pid.to_string());
+        self.ours.insert(variable.into(), pid.clone());
+        self.variables.insert(variable.into(), pid);
     }
 
     /// It has exited: the variable has its inherited value again, if it had one.
     pub(crate) fn exited(&mut self, variable: &str) {
         let variable = OsString::from(variable);
-        match self.inherited.get(&variable) {
+        self.ours.remove(&variable);
+        match self.base.get(&variable) {
             Some(value) => self.variables.insert(variable, value.clone()),
             None => self.variables.remove(&variable),
         };

@@ -5,18 +5,29 @@ use config::{
     job::{GlobalEvent, JobEvent, SignalEvent, Trigger, WatchEvent},
 };
 
-/// `SOURCE EVENT`, in the words of a 3.x file.
+/// `SOURCE EVENT`, in the words of a 3.x file; the program's own events without a source.
 pub(crate) fn describe(event: Trigger, config: &Config) -> String {
+    let (source, word) = words(event, config);
     match event {
-        Trigger::Global(event) => match event {
-            GlobalEvent::Startup => "startup",
-            GlobalEvent::Shutdown => "shutdown",
-            GlobalEvent::EnterMaintenance => "enterMaintenance",
-            GlobalEvent::ExitMaintenance => "exitMaintenance",
+        Trigger::Global(_) | Trigger::Signal(_) => word.to_owned(),
+        Trigger::Job(..) | Trigger::Watch(..) => format!("{source} {word}"),
+    }
+}
+
+/// Source and event, in the words of a 3.x file. A signal is both.
+pub(crate) fn words(event: Trigger, config: &Config) -> (String, &'static str) {
+    match event {
+        Trigger::Global(event) => {
+            let word = match event {
+                GlobalEvent::Startup => "startup",
+                GlobalEvent::Shutdown => "shutdown",
+                GlobalEvent::EnterMaintenance => "enterMaintenance",
+                GlobalEvent::ExitMaintenance => "exitMaintenance",
+            };
+            ("global".to_owned(), word)
         }
-        .to_owned(),
         Trigger::Job(id, event) => {
-            let event = match event {
+            let word = match event {
                 JobEvent::Healthy => "healthy",
                 JobEvent::Unhealthy => "unhealthy",
                 JobEvent::ExitSuccess => "exitSuccess",
@@ -24,19 +35,23 @@ pub(crate) fn describe(event: Trigger, config: &Config) -> String {
                 JobEvent::Stopping => "stopping",
                 JobEvent::Stopped => "stopped",
             };
-            let name = config.jobs.get(id.0).map_or("?", |job| &job.name);
-            format!("{name} {event}")
+            (config.jobs.get(id.0).map_or_else(|| "?".to_owned(), |job| job.name.clone()), word)
         }
         Trigger::Watch(id, event) => {
-            let event = match event {
+            let word = match event {
                 WatchEvent::Changed => "changed",
                 WatchEvent::Healthy => "healthy",
                 WatchEvent::Unhealthy => "unhealthy",
             };
             let name = config.watches.get(id.0).map_or("?", |watch| &watch.name);
-            format!("watch.{name} {event}")
+            (format!("watch.{name}"), word)
         }
-        Trigger::Signal(SignalEvent::Hup) => "SIGHUP".to_owned(),
-        Trigger::Signal(SignalEvent::Usr2) => "SIGUSR2".to_owned(),
+        Trigger::Signal(signal) => {
+            let word = match signal {
+                SignalEvent::Hup => "SIGHUP",
+                SignalEvent::Usr2 => "SIGUSR2",
+            };
+            (word.to_owned(), word)
+        }
     }
 }

@@ -10,6 +10,8 @@ mod host;
 mod logging;
 mod machine;
 mod signals;
+mod talk;
+mod telemetry;
 
 use std::process::ExitCode;
 

@@ -75,7 +75,8 @@ fn a_template_is_rendered_to_where_it_is_wanted() {
 
 #[test]
 fn the_configuration_is_found_in_each_form() {
-    let text = "{ jobs: [{ name: 'main', exec: 'echo it ran', logging: { raw: true } }] }";
+    let text = "{ jobs: [{ name: 'main', exec: 'echo it ran', logging: { raw: true } }],
+        control: { socket: 'control.socket' } }";
     for value in ["file://app.json", "app.json", text, &format!("\n  {text}")] {
         let flag = run(pilot().file("app.json", text).args(["-config", value]));
         assert_eq!(flag.stdout, "it ran\n", "{value}: {}", flag.stderr);
@@ -179,7 +180,7 @@ fn a_configuration_is_checked_without_being_run() {
         "app: the value of DB_PASSWORD stands in its arguments",
         "watch.db: no job waits for it",
         "stopTimeout: 12s: container engines",
-        "valid: 3.x, 1 jobs, 1 watches",
+        "valid: 3.x, 1 job, 1 watch",
     ];
     assert_eq!(lines.len(), said.len(), "{}", finished.stdout);
     for (line, said) in lines.iter().zip(said) {
@@ -190,7 +191,57 @@ fn a_configuration_is_checked_without_being_run() {
 
     let clean = "{ jobs: [{ name: 'main', exec: 'true' }] }";
     let finished = run(pilot().args(["-check", "-config", clean]));
-    assert_eq!(finished.stdout, "-config: valid: 3.x, 1 jobs, 0 watches\n");
+    assert_eq!(finished.stdout, "-config: valid: 3.x, 1 job, 0 watches\n");
     let wrong = pilot().args(["-check", "-config", "{ jobs: [{ nmae: 'main', port: -1 }] }"]);
     fails(wrong, 1, &["nmae", "did you mean \"name\"", "port"]);
+}
+
+/// What bash offers for the last of these words.
+fn completed(words: &[&str]) -> Vec<String> {
+    let script = run(pilot().args(["-completion", "bash"])).stdout;
+    let ask = "COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _containerpilot; \
+               printf '%s\\n' \"${COMPREPLY[@]}\"";
+    let bash = Program::new("bash")
+        .file("here.json5", "")
+        .args(["-c", &format!("{script}\n{ask}"), "bash", "containerpilot"])
+        .args(words);
+    let finished = run(bash);
+    assert_eq!((finished.ended, finished.stderr.as_str()), (Ended::Code(0), ""));
+    finished.stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn bash_completes_flags_and_their_values() {
+    assert_eq!(completed(&["-ma"]), ["-maintenance", "-manual"]);
+    assert_eq!(completed(&["-status", "-maintenance", ""]), ["enable", "disable"]);
+    assert_eq!(completed(&["-config", "h"]), ["here.json5"]);
+}
+
+#[test]
+fn the_man_page_and_the_schema_are_printed() {
+    let page = run(pilot().arg("-manual")).stdout;
+    assert!(page.starts_with(".TH CONTAINERPILOT 1"), "{page}");
+    assert!(page.contains("\n.B \\-maintenance enable|disable\n"), "{page}");
+    for generation in ["2.x", "3.x"] {
+        let schema = run(pilot().args(["-schema", generation])).stdout;
+        let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
+        assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
+    }
+}
+
+#[test]
+fn a_2_x_file_is_migrated_to_one_that_is_valid() {
+    let file = "{ consul: 'localhost:8500', preStart: 'setup', services: [{ name: 'app', port: 80, \
+                poll: 1, ttl: 5, health: 'true', interfaces: 'static:10.0.0.1' }] }";
+    let migrate = pilot().file("old.json5", file).args(["-config", "old.json5", "-migrate"]);
+    let mut running = migrate.args(["-out", "new.json5", "app", "-x"]).spawn();
+    let finished = running.wait(PATIENCE);
+    assert_eq!(finished.ended, Ended::Code(0), "{}", finished.stderr);
+    assert!(finished.stderr.contains("old.json5: warning: "), "{}", finished.stderr);
+    let new = running.read("new.json5").expect("a file");
+    let check = run(pilot().file("new.json5", &new).args(["-config", "new.json5", "-check"]));
+    assert_eq!(check.ended, Ended::Code(0), "{new}\n{}", check.stderr);
+    assert!(check.stdout.contains("valid: 3.x, 3 jobs"), "{}", check.stdout);
+    let again = pilot().file("new.json5", &new).args(["-config", "new.json5", "-migrate"]);
+    fails(again, 1, &["a 3.x file already"]);
 }

@@ -58,14 +58,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     memory("start")?;
     let start = Instant::now();
     for i in 0..count {
-        let source = Source {
-            name: format!("child-{i}"),
-            stdout: log::Level::Info,
-            stderr: log::Level::Info,
-        };
+        let source = Source::new(format!("child-{i}"), log::Level::Info, log::Level::Info);
         let streams = Streams::Lines { source: Arc::new(source) };
         let environment = &environment;
-        let spec = Spec { program: "sh", args: &args, environment, streams, group: Group::Own };
+        let spec = Spec {
+            program: "sh",
+            args: &args,
+            environment,
+            directory: None,
+            identity: None,
+            streams,
+            group: Group::Own,
+        };
         processes.spawn(&spec)?;
     }
     while processes.running() > 0 {

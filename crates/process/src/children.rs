@@ -13,7 +13,11 @@ use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::output::{Pipe, Role};
-use crate::{Exit, ExitStatus, Group, Output, Pid, Source, SpawnError, Spec, Streams, program};
+use crate::place::Place;
+use crate::{
+    Exit, ExitStatus, Group, Identity, Output, Pid, Source, SpawnError, Spec, Streams, credentials,
+    program,
+};
 
 /// How many orphans are reaped in a row before others get their turn.
 const REAP_BATCH: u32 = 256;
@@ -47,21 +51,35 @@ impl Processes {
     /// Starts a process. It runs, or the error says why it cannot: a failure of exec is known here.
     ///
     /// # Errors
-    /// If there is no such program, it cannot be executed, or the system is out of something.
+    /// If there is no such program, it cannot be executed, its directory cannot be entered, it
+    /// cannot become whom it should be, or the system is out of something.
     pub fn spawn(&mut self, spec: &Spec<'_>) -> Result<Pid, SpawnError> {
-        let path = program::resolve(spec.program, spec.environment)?;
+        // What we are already takes no privilege, and no fork.
+        let identity = spec.identity.filter(|identity| !identity.is_ours());
+        let place = Place { directory: spec.directory, identity };
+        place.check_directory(spec.program)?;
+        let path = program::resolve(spec.program, spec.environment, place)?;
         let mut command = Command::new(&path);
         command.arg0(spec.program).args(spec.args).env_clear().envs(spec.environment);
         if spec.group == Group::Own {
             command.process_group(0);
         }
-        let pipes = self.connect(&mut command, &spec.streams).map_err(|source| {
-            let reason = "its standard streams cannot be connected";
-            SpawnError::Other { program: spec.program.to_owned(), reason, source }
-        })?;
+        let other =
+            |reason, source| SpawnError::Other { program: spec.program.to_owned(), reason, source };
+        let pipes = self
+            .connect(&mut command, &spec.streams, identity)
+            .map_err(|error| other("its standard streams cannot be connected", error))?;
+        match (identity, spec.directory) {
+            (Some(identity), directory) => {
+                credentials::assume(&mut command, identity, directory)
+                    .map_err(|error| other("its working directory cannot be passed", error))?
+            }
+            (None, Some(directory)) => drop(command.current_dir(directory)),
+            (None, None) => {}
+        }
         #[expect(clippy::disallowed_methods, reason = "this is the place where processes start")]
         let child =
-            command.spawn().map_err(|error| program::explain(spec.program, &path, error))?;
+            command.spawn().map_err(|error| program::explain(spec.program, &path, place, error))?;
         // The kernel's pid_t is an i32. The Child is dropped: it must never wait, and never does.
         let pid = Pid(child.id().cast_signed());
         self.table.insert(pid.0, spec.group);
@@ -72,7 +90,12 @@ impl Processes {
     }
 
     /// Connects the streams, and returns our ends of the pipes.
-    fn connect(&self, command: &mut Command, streams: &Streams) -> io::Result<Vec<Pipe>> {
+    fn connect(
+        &self,
+        command: &mut Command,
+        streams: &Streams,
+        owner: Option<&Identity>,
+    ) -> io::Result<Vec<Pipe>> {
         let mut pipes = Vec::new();
         match streams {
             Streams::Inherit => {}
@@ -84,16 +107,16 @@ impl Processes {
             }
             Streams::Lines { source } => {
                 command.stdin(null()?);
-                command.stdout(self.line_pipe(source, source.stdout, &mut pipes)?);
-                command.stderr(self.line_pipe(source, source.stderr, &mut pipes)?);
+                command.stdout(self.line_pipe(source, source.stdout, owner, &mut pipes)?);
+                command.stderr(self.line_pipe(source, source.stderr, owner, &mut pipes)?);
             }
             Streams::Capture(capture) => {
                 command.stdin(null()?);
-                let (pipe, end) = Pipe::new(Role::Capture(capture.buffer()))?;
+                let (pipe, end) = Pipe::new(Role::Capture(capture.buffer()), owner)?;
                 pipes.push(pipe);
                 command.stdout(OwnedFd::from(end));
                 command.stderr(match capture.stderr() {
-                    Some(source) => self.line_pipe(source, source.stderr, &mut pipes)?,
+                    Some(source) => self.line_pipe(source, source.stderr, owner, &mut pipes)?,
                     None => null()?,
                 });
             }
@@ -106,12 +129,14 @@ impl Processes {
         &self,
         source: &Arc<Source>,
         level: log::Level,
+        owner: Option<&Identity>,
         pipes: &mut Vec<Pipe>,
     ) -> io::Result<Stdio> {
-        if !self.output.wants(level) {
+        let logged = source.structured || self.output.wants(level);
+        if !logged && source.tail().is_none() {
             return null();
         }
-        let (pipe, end) = Pipe::new(Role::lines(Arc::clone(source), level))?;
+        let (pipe, end) = Pipe::new(Role::lines(Arc::clone(source), level, logged), owner)?;
         pipes.push(pipe);
         Ok(Stdio::from(OwnedFd::from(end)))
     }
@@ -139,8 +164,9 @@ impl Processes {
     /// Signals one process. Does nothing if it has been reported by [`Processes::next_exit`].
     pub fn signal(&self, pid: Pid, signal: Signal) {
         if self.table.contains_key(&pid.0) {
-            // It is ours and not reaped. It may have become another user's (a set-user-ID program),
-            // which is the one way to fail when we are not root; then there is nothing to be done.
+            // It is ours and not reaped. It may have become another user's (by its identity, or as a
+            // set-user-ID program), which is the one way to fail when we may not signal others'
+            // (CAP_KILL); then there is nothing to be done.
             if let Err(error) = kill(nix::unistd::Pid::from_raw(pid.0), signal) {
                 log::warn!("cannot send {signal} to process {pid}: {error}");
             }
@@ -193,3 +219,13 @@ fn reap() -> Option<(i32, ExitStatus)> {
     // 0: nobody has ended; -1: no children at all (WNOHANG is never interrupted).
     (pid > 0).then(|| (pid, ExitStatus::from_wait(status)))
 }
+
+/// std starts a process with a working directory by `posix_spawn` only if the C library has this
+/// function, and looks for it in a way that links it into no static program. So we ask for it, or
+/// std would fork.
+#[cfg(target_feature = "crt-static")]
+#[used]
+static ADDCHDIR: unsafe extern "C" fn(
+    *mut libc::posix_spawn_file_actions_t,
+    *const libc::c_char,
+) -> libc::c_int = libc::posix_spawn_file_actions_addchdir_np;

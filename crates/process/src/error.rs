@@ -23,6 +23,24 @@ pub enum SpawnError {
         /// Which file, and why not.
         reason: String,
     },
+    /// It cannot run where it should: its working directory is missing, none, or closed to it.
+    #[error("cannot run {program:?}: its working directory {reason}")]
+    Directory {
+        /// As it was asked for.
+        program: String,
+        /// Which directory, and what is wrong with it.
+        reason: String,
+    },
+    /// It cannot run as whom it should.
+    #[error("cannot run {program:?} as {identity}: {reason}")]
+    Identity {
+        /// As it was asked for.
+        program: String,
+        /// As whom.
+        identity: String,
+        /// Why not.
+        reason: String,
+    },
     /// The system refused: out of processes, of memory, of descriptors.
     #[error("cannot run {program:?}: {reason}: {source}")]
     Other {
@@ -40,7 +58,10 @@ impl SpawnError {
     pub fn exit_code(&self) -> u8 {
         match self {
             SpawnError::NotFound { .. } => 127,
-            SpawnError::NotExecutable { .. } | SpawnError::Other { .. } => 126,
+            SpawnError::NotExecutable { .. }
+            | SpawnError::Directory { .. }
+            | SpawnError::Identity { .. }
+            | SpawnError::Other { .. } => 126,
         }
     }
 }

@@ -21,23 +21,37 @@
 //! environment, and neither `pre_exec` nor ids are used: so std takes its `posix_spawn` path, which
 //! costs the same however large we are, and errors of exec are known at once.
 //!
+//! **As whom.** An [`Identity`] that is not our own takes a fork: supplementary groups, group, user
+//! are set in this order in the child, and then it enters its working directory, with no more
+//! rights than it will have. Whatever of that fails, nothing is executed.
+//!
 //! **What children write** is pumped by one thread, [`Output`], which is also the only writer of
 //! our own log, so that lines never interleave. The event loop never waits for whoever reads our
 //! output: a blocked reader stops the pump, full pipes slow the children, and nothing else happens.
 //! See the module `output` for its bounds.
 
+mod accounts;
 mod capture;
 mod children;
+mod credentials;
 mod error;
 mod exit;
+mod footprint;
+mod identity;
+
 mod output;
+mod place;
 mod program;
+mod source;
 mod spec;
 
 pub use capture::Capture;
 pub use children::Processes;
 pub use error::SpawnError;
 pub use exit::{Exit, ExitStatus, Pid};
+pub use footprint::release_code;
+pub use identity::{Identity, IdentityError};
 pub use nix::sys::signal::Signal;
 pub use output::{LineFormat, Output, Sink};
-pub use spec::{Group, Source, Spec, Streams};
+pub use source::{Source, Tail, Traffic};
+pub use spec::{Group, Spec, Streams};

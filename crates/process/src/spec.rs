@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::Capture;
+use crate::{Capture, Identity, Source};
 
 /// A process to start.
 #[derive(Debug)]
@@ -16,6 +17,12 @@ pub struct Spec<'a> {
     pub args: &'a [String],
     /// The whole environment: nothing is inherited beside it.
     pub environment: &'a BTreeMap<OsString, OsString>,
+    /// Where it starts; `None`: where we are. A program that is given by a relative path is looked
+    /// for from there.
+    pub directory: Option<&'a Path>,
+    /// As whom it runs; `None`, or our own: as we do. Another one takes privileges that we may not
+    /// have.
+    pub identity: Option<&'a Identity>,
     /// Where its three standard streams go.
     pub streams: Streams,
     /// Whose process group it belongs to.
@@ -49,15 +56,4 @@ pub enum Group {
     /// Ours: what a terminal sends to its foreground group reaches the child too, and it may read
     /// from that terminal.
     Ours,
-}
-
-/// Whose lines are logged, and how loud. The pid is added when the process has one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// The name that the lines carry.
-    pub name: String,
-    /// The level of lines written to stdout.
-    pub stdout: log::Level,
-    /// The level of lines written to stderr.
-    pub stderr: log::Level,
 }

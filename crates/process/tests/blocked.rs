@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::stat::Mode;
-use process::{Capture, ExitStatus, Signal, Sink, Streams};
+use process::{Capture, ExitStatus, Signal, Sink, Source, Streams, Tail};
 use support::{Bench, LONG, children, descriptors, lines, reap_until, run};
 
 /// A bench whose sink is a pipe, and the pipe's other end, which nobody reads yet.
@@ -178,6 +178,7 @@ fn our_own_log_is_bounded_and_says_what_it_dropped() {
             .map(|(count, _)| count.parse::<usize>().unwrap_or(0))
             .sum();
         assert_eq!(kept + dropped, 20_000);
+        assert_eq!(bench.output.dropped(), dropped as u64);
         assert!(dropped > 15_000, "the bound is about 1 MiB, and {kept} kB were kept");
         assert!(kept > 1000, "only {kept} kB were kept");
         bench.output.write(b"after\n");
@@ -218,6 +219,23 @@ fn a_capture_is_read_while_the_reader_is_blocked() {
         let pid = bench.script(script, Streams::Capture(capture.clone()));
         bench.exit(pid).await;
         assert_eq!(capture.finished().await.len(), 300_000);
+        bench.processes.signal_group(chatty, Signal::SIGKILL);
+        bench.exit(chatty).await;
+    });
+}
+
+#[test]
+fn a_tail_of_what_is_not_logged_is_read_while_the_reader_is_blocked() {
+    run(async {
+        let (mut bench, _reader) = piped();
+        let chatty = bench.script("exec yes", lines("chatty"));
+        let tail = Tail::new();
+        let source = Source::new("quiet".to_owned(), log::Level::Debug, log::Level::Debug);
+        let streams = Streams::Lines { source: Arc::new(source.with_tail(tail.clone())) };
+        // More than a pipe holds, so that it ends only if somebody reads.
+        let pid = bench.script("seq 100000; echo end", streams);
+        assert!(bench.exit(pid).await.status.success());
+        reap_until(&mut bench.processes, || tail.text().ends_with("100000\nend")).await;
         bench.processes.signal_group(chatty, Signal::SIGKILL);
         bench.exit(chatty).await;
     });

@@ -27,6 +27,8 @@ fn two_thousand_processes_leave_no_descriptor() {
                     program: "/etc/passwd",
                     args: &[],
                     environment,
+                    directory: None,
+                    identity: None,
                     streams,
                     group: Group::Own,
                 };

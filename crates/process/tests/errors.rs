@@ -20,7 +20,8 @@ fn file(path: &Path, content: &[u8], mode: u32) {
 /// Expects that it cannot be started, with this code and all these words in the message.
 fn refused(bench: &mut Bench, program: &str, args: &[String], code: u8, words: &[&str]) {
     let environment = &bench.environment;
-    let spec = Spec { program, args, environment, streams: Streams::Null, group: Group::Own };
+    let (directory, identity, streams, group) = (None, None, Streams::Null, Group::Own);
+    let spec = Spec { program, args, environment, directory, identity, streams, group };
     let Err(error) = bench.processes.spawn(&spec) else { panic!("{program} was started") };
     let message = error.to_string();
     assert_eq!(error.exit_code(), code, "{message}");

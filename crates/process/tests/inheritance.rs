@@ -126,11 +126,7 @@ fn streams_go_where_they_should() {
 fn unwanted_lines_cost_no_pipe() {
     run(async {
         let mut bench = Bench::new();
-        let source = process::Source {
-            name: "quiet".to_owned(),
-            stdout: log::Level::Info,
-            stderr: log::Level::Debug,
-        };
+        let source = process::Source::new("quiet".to_owned(), log::Level::Info, log::Level::Debug);
         let streams = Streams::Lines { source: source.into() };
         let pid = bench.script("readlink /proc/$$/fd/2; echo unwanted >&2", streams);
         assert!(bench.exit(pid).await.status.success());

@@ -1,5 +1,6 @@
 //! What the integration tests of the other crates share: run a program with files, a real Consul
-//! on free ports, an HTTP server that answers as told, a small HTTP client, and waiting.
+//! and a real Prometheus on free ports, an HTTP server that answers as told, a small HTTP client,
+//! and waiting.
 //!
 //! # Theory of operation
 //!
@@ -29,6 +30,7 @@ mod consul;
 mod http;
 mod port;
 mod program;
+mod prometheus;
 mod script;
 mod stub;
 mod tree;
@@ -39,6 +41,7 @@ pub use http::{Response, http, http_within};
 pub use nix::sys::signal::Signal;
 pub use port::{free_port, free_ports};
 pub use program::{Ended, Finished, Program, Running};
+pub use prometheus::{MetricsCheck, Prometheus, Sample};
 pub use script::write_script;
 pub use stub::HttpStub;
 pub use wait::{Observation, wait_until};

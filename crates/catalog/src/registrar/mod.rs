@@ -90,6 +90,14 @@ impl Registrar {
         self.change(|table| table.announce(registration, status, Instant::now()));
     }
 
+    /// Whether the registry has acknowledged the instance as it was last asked for, has not lost it
+    /// since as far as we know, and nobody is taking it out. Its check may well be failing, and the
+    /// registry may not answer at the moment.
+    #[must_use]
+    pub fn is_registered(&self, id: &str) -> bool {
+        self.handle.shared.table().is_registered(id)
+    }
+
     /// Takes the instance out. Counts from this call on, whether or not the future is polled: no
     /// registration or heartbeat for the id follows, unless it is asked for anew. The future
     /// resolves when the registry has acknowledged, has refused, or when `deadline` has passed;

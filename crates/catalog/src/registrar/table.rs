@@ -182,6 +182,11 @@ impl Table {
         }
     }
 
+    /// Whether the registry has the instance as it is wanted, and nobody takes it out.
+    pub(super) fn is_registered(&self, id: &str) -> bool {
+        self.rows.get(id).is_some_and(|row| row.held && row.leave.is_none())
+    }
+
     /// Why a deregistration has not worked yet.
     pub(super) fn reason(&self, id: &str) -> Option<String> {
         self.rows.get(id)?.leave.as_ref()?.reason.clone()

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::Shared;
 use super::table::{Job, Verb};
 use crate::reachability::Turn;
-use crate::{Catalog, Error, Status};
+use crate::{Catalog, Error, Operation, Status};
 
 pub(super) async fn run(shared: Arc<Shared>) {
     let reachability = shared.catalog.reachability().clone();
@@ -52,14 +52,18 @@ async fn send(shared: Arc<Shared>, turn: Turn, job: Job) {
 }
 
 async fn perform(catalog: &dyn Catalog, job: &Job) -> Result<bool, Error> {
-    let wanted = &*job.registration;
-    match job.verb {
-        Verb::Register(status) => catalog.register(wanted, status, "").await.map(|()| true),
-        Verb::Heartbeat => catalog.heartbeat(wanted, Status::Passing, "").await.map(|()| true),
-        Verb::Deregister => catalog.deregister(wanted).await.map(|()| true),
-        Verb::Compare => match catalog.lookup(wanted).await? {
-            Some(found) => Ok(found.matches(wanted)),
-            None => Err(Error::Unknown),
-        },
-    }
+    let (wanted, reachability) = (&*job.registration, catalog.reachability());
+    let (operation, request) = match job.verb {
+        Verb::Register(status) => (Operation::Register, catalog.register(wanted, status, "")),
+        Verb::Heartbeat => (Operation::Heartbeat, catalog.heartbeat(wanted, Status::Passing, "")),
+        Verb::Deregister => (Operation::Deregister, catalog.deregister(wanted)),
+        Verb::Compare => {
+            let request = catalog.lookup(wanted);
+            return match reachability.observed(Operation::Lookup, request).await? {
+                Some(found) => Ok(found.matches(wanted)),
+                None => Err(Error::Unknown),
+            };
+        }
+    };
+    reachability.observed(operation, request).await.map(|()| true)
 }

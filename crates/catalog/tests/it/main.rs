@@ -8,6 +8,7 @@
 )]
 
 mod faults;
+mod insight;
 mod outage;
 mod registration;
 mod support;

@@ -1,7 +1,10 @@
-//! `logging`.
+//! `logging`, of the program and of jobs.
 
 use super::{Object, suggestion::did_you_mean};
-use crate::{LogFormat, LogLevel, LogOutput, Logging};
+use crate::{
+    LogFormat, LogLevel, LogOutput, Logging,
+    job::{Lines, Streams},
+};
 
 const LEVELS: [(&str, LogLevel); 7] = [
     ("DEBUG", LogLevel::Debug),
@@ -15,6 +18,33 @@ const LEVELS: [(&str, LogLevel); 7] = [
 
 const FORMATS: [(&str, LogFormat); 3] =
     [("default", LogFormat::Default), ("text", LogFormat::Text), ("json", LogFormat::Json)];
+
+const LINES: [(&str, Lines); 3] =
+    [("default", Lines::Text), ("text", Lines::Text), ("json", Lines::Json)];
+
+/// `logging: {raw, level, format}` of a job or a check.
+pub(crate) fn streams(object: &mut Object<'_>) -> Streams {
+    let (mut level, mut lines) = (LogLevel::Info, Lines::Text);
+    if let Some(mut logging) = object.take("logging").and_then(|field| field.object()) {
+        let raw = logging.take("raw").and_then(|field| field.boolean()) == Some(true);
+        let mut take = |key| {
+            let field = logging.take(key).filter(|field| !field.is_empty_string())?;
+            if raw {
+                let fault = "stands beside \"raw\", which leaves the output as it is";
+                field.refuse(fault, "want one of the two");
+            }
+            Some(field)
+        };
+        let (level_field, format) = (take("level"), take("format"));
+        level = level_field.and_then(|field| field.choice(&LEVELS)).unwrap_or(level);
+        lines = format.and_then(|field| field.choice(&LINES)).unwrap_or(lines);
+        logging.finish();
+        if raw {
+            return Streams::Raw;
+        }
+    }
+    Streams::Logged { stdout: level, stderr: level, lines }
+}
 
 /// The key `logging` of the top level.
 pub(crate) fn logging(root: &mut Object<'_>) -> Logging {

@@ -20,21 +20,51 @@ use address::{Address, Scheme};
 /// Where an agent listens if nobody says so.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8500";
 
+/// What a file says about catalogs.
+#[derive(Clone, Debug)]
+pub(crate) enum Registry {
+    /// Nothing.
+    Absent,
+    /// `consul: false`: there is none, whatever the environment says.
+    Off,
+    /// Where it is.
+    Of(Catalog),
+}
+
+impl Registry {
+    /// The catalog, if there is one.
+    pub(crate) fn catalog(self) -> Option<Catalog> {
+        match self {
+            Registry::Of(catalog) => Some(catalog),
+            Registry::Absent | Registry::Off => None,
+        }
+    }
+
+    /// Whether there is none because the file wants none.
+    pub(crate) fn is_off(&self) -> bool {
+        matches!(self, Registry::Off)
+    }
+}
+
 /// The catalog of a file: `consul`, `etcd`, or, if there is neither, what the variable
 /// `CONSUL_HTTP_ADDR` says.
-pub(crate) fn registry(root: &mut Object<'_>, host: &Host) -> Option<Catalog> {
+pub(crate) fn registry(root: &mut Object<'_>, host: &Host) -> Registry {
     let environment = Environment { report: root.report(), host };
+    let of_consul = |consul: &Field<'_>| match &consul.node.value {
+        Value::Bool(false) => Registry::Off,
+        _ => Registry::Of(Catalog::Consul(consul_field(consul, &environment))),
+    };
     match (root.take("consul"), root.take("etcd")) {
         (Some(consul), Some(etcd)) => {
             etcd.refuse("stands beside \"consul\"", "want one of the two");
-            Some(Catalog::Consul(consul_field(&consul, &environment)))
+            of_consul(&consul)
         }
-        (Some(consul), None) => Some(Catalog::Consul(consul_field(&consul, &environment))),
-        (None, Some(etcd)) => Some(Catalog::Etcd(etcd_field(&etcd))),
-        (None, None) => {
-            environment.get("CONSUL_HTTP_ADDR")?;
-            Some(Catalog::Consul(consul(File::default(), &environment)))
-        }
+        (Some(consul), None) => of_consul(&consul),
+        (None, Some(etcd)) => Registry::Of(Catalog::Etcd(etcd_field(&etcd))),
+        (None, None) => match environment.get("CONSUL_HTTP_ADDR") {
+            Some(_) => Registry::Of(Catalog::Consul(consul(File::default(), &environment))),
+            None => Registry::Absent,
+        },
     }
 }
 
@@ -77,6 +107,9 @@ fn consul_field(field: &Field<'_>, environment: &Environment<'_>) -> Consul {
                 file.tls = object.take("tls").as_ref().and_then(tls);
                 object.finish();
             }
+        }
+        Value::Bool(_) => {
+            field.refuse("is not a Consul address", "want one, or false for no catalog at all");
         }
         _ => field.refuse("is not a Consul address", address::RULE),
     }
@@ -212,6 +245,10 @@ impl Environment<'_> {
 
 fn etcd_field(field: &Field<'_>) -> Etcd {
     let mut etcd = Etcd { endpoints: Vec::new(), prefix: "/containerpilot".into() };
+    if field.node.value == Value::Bool(false) {
+        field.refuse("is not etcd", "want \"consul\": false for no catalog at all");
+        return etcd;
+    }
     let Some(mut object) = field.object() else { return etcd };
     let want = "want a URL like \"http://etcd:2379\", or a list of them";
     if let Some(endpoints) = object.require("endpoints", want) {

@@ -7,7 +7,7 @@ use super::{
     duration::{self, DurationError},
     suggestion::{did_you_mean, one_of},
 };
-use crate::{Command, job::Restarts, json5::Value};
+use crate::{Command, job::Restarts, json5::Value, keys::Kind};
 
 const DURATION: &str = "want a number of seconds or like \"1m30s\"";
 
@@ -36,6 +36,32 @@ impl<'a> Field<'a> {
         matches!(&self.node.value, Value::String(text) if text.is_empty())
     }
 
+    /// A string; or a number or a boolean, which count as they are written.
+    pub(crate) fn scalar(&self) -> Option<String> {
+        match &self.node.value {
+            Value::String(string) => Some(string.clone()),
+            Value::Number(_) | Value::Bool(_) => {
+                let span = self.node.span;
+                Some(self.report.text.get(span.start..span.end).unwrap_or("").to_owned())
+            }
+            _ => {
+                self.refuse("is not a string", "want \"…\", a number or a boolean");
+                None
+            }
+        }
+    }
+
+    /// A path from the root; an empty string counts as not given.
+    pub(crate) fn absolute_path(&self) -> Option<String> {
+        self.assert_kind(|kind| matches!(kind, Kind::Path));
+        let path = self.text()?;
+        if !path.starts_with('/') || path.contains('\0') {
+            self.refuse("is not an absolute path", "want it from the root on, \"/…\"");
+            return None;
+        }
+        Some(path)
+    }
+
     /// A string that must not be empty.
     pub(crate) fn name(&self) -> Option<String> {
         let name = self.string()?;
@@ -47,6 +73,7 @@ impl<'a> Field<'a> {
     }
 
     pub(crate) fn boolean(&self) -> Option<bool> {
+        self.assert_kind(|kind| matches!(kind, Kind::Bool));
         let Value::Bool(value) = self.node.value else {
             self.refuse("is not a boolean", "want true or false");
             return None;
@@ -56,6 +83,10 @@ impl<'a> Field<'a> {
 
     /// A string that is one of some words, in any case of letters.
     pub(crate) fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Option<T> {
+        self.assert_kind(|kind| match kind {
+            Kind::Words(words) => words.iter().eq(choices.iter().map(|(word, _)| word)),
+            _ => false,
+        });
         let text = self.string()?;
         let found = choices.iter().find(|(word, _)| word.eq_ignore_ascii_case(&text));
         if found.is_none() {
@@ -67,7 +98,7 @@ impl<'a> Field<'a> {
     }
 
     /// An integer, or a string with one.
-    fn integer(&self) -> Option<i64> {
+    pub(crate) fn integer(&self) -> Option<i64> {
         match &self.node.value {
             // Exact: integers of this size are all floats.
             Value::Number(number) if number.fract() == 0.0 && number.abs() < 9e15 => {
@@ -76,6 +107,20 @@ impl<'a> Field<'a> {
             Value::String(text) => text.trim().parse().ok(),
             _ => None,
         }
+    }
+
+    /// A number, or a string with one.
+    pub(crate) fn number(&self) -> Option<f64> {
+        self.assert_kind(|kind| matches!(kind, Kind::Numbers | Kind::Quantiles));
+        let number = match &self.node.value {
+            Value::Number(number) => Some(*number),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        if number.is_none() {
+            self.refuse("is not a number", "want one");
+        }
+        number
     }
 
     /// Whether this is an integer below 0, or a duration below nothing.
@@ -89,6 +134,7 @@ impl<'a> Field<'a> {
 
     /// A port from 1 on; 0 too if `lowest` is.
     pub(crate) fn port(&self, lowest: u16) -> Option<u16> {
+        self.assert_kind(|kind| matches!(kind, Kind::Port(port) if *port == lowest));
         let port = self.integer().and_then(|integer| u16::try_from(integer).ok());
         let port = port.filter(|port| *port >= lowest);
         if port.is_none() {
@@ -121,6 +167,7 @@ impl<'a> Field<'a> {
 
     /// A duration.
     pub(crate) fn any_duration(&self) -> Option<Duration> {
+        self.assert_kind(|kind| matches!(kind, Kind::Duration(_)));
         let parsed = match &self.node.value {
             Value::String(text) => duration::parse(text),
             Value::Number(number) if number.fract() != 0.0 => {
@@ -149,6 +196,7 @@ impl<'a> Field<'a> {
 
     /// A command: a string, split on white space, or a list of strings.
     pub(crate) fn command(&self) -> Option<Command> {
+        self.assert_kind(|kind| matches!(kind, Kind::Command));
         let words = match &self.node.value {
             Value::String(text) => Some(text.split_whitespace().map(str::to_owned).collect()),
             Value::Array(_) => {
@@ -176,6 +224,7 @@ impl<'a> Field<'a> {
 
     /// One string or a list of them, none of them empty.
     pub(crate) fn strings(&self) -> Vec<Field<'a>> {
+        self.assert_kind(|kind| matches!(kind, Kind::Strings));
         match &self.node.value {
             Value::String(_) => vec![self.clone()],
             Value::Array(_) => self.items(),
@@ -188,6 +237,7 @@ impl<'a> Field<'a> {
 
     /// How often something is started again.
     pub(crate) fn restarts(&self) -> Option<Restarts> {
+        self.assert_kind(|kind| matches!(kind, Kind::Restarts));
         if let Value::String(text) = &self.node.value {
             match text.trim() {
                 "unlimited" => return Some(Restarts::Unlimited),

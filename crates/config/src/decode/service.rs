@@ -90,6 +90,7 @@ pub(crate) fn service(name: &str, host: &Host, generation: Generation) -> Servic
         address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         port: 0,
         tags: Vec::new(),
+        meta: std::collections::BTreeMap::new(),
         ttl: Duration::from_secs(1),
         initial_status: None,
         enable_tag_override: false,

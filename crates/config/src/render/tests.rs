@@ -58,3 +58,55 @@ fn what_is_wrong_with_a_template_is_said_with_its_line() {
         assert!(!message.contains("template: "), "{template:?}: {message}");
     }
 }
+
+#[test]
+fn what_a_template_can_multiply_ends_with_an_error() {
+    let double = |seed: &str, times: usize| {
+        format!("{{{{$x := {seed:?}}}}}{}", r#"{{$x = printf "%s%s" $x $x}}"#.repeat(times))
+    };
+    let long = double("0123456789abcdef", 16);
+    let short = double("0123456789abcdef", 8);
+    for (template, message) in [
+        (double("0123456789abcdef", 40), "16777216 bytes in all"),
+        // A text between all characters of itself.
+        (
+            format!("{long}{{{{replaceAll \"\" $x $x}}}}"),
+            "makes too much text: more than 16777216 bytes",
+        ),
+        (
+            format!("{short}{{{{split \"\" $x | join (print $x $x $x $x)}}}}"),
+            "makes too much text: more than 16777216 bytes",
+        ),
+        (
+            format!("{long}{{{{regexReplaceAll \"\" $x $x}}}}"),
+            "makes too much text: more than 16777216 bytes",
+        ),
+        // One match, put in very often.
+        (
+            format!("{long}{{{{regexReplaceAll \".*\" {:?} $x}}}}", "$0".repeat(100)),
+            "makes too much text: more than 16777216 bytes",
+        ),
+        (format!("{long}{{{{split \"\" $x}}}}"), "want at most 100000 parts"),
+        ("{{range loop 100000}}{{$a := loop 100000}}{{end}}".into(), "16777216 bytes in all"),
+        ("{{loop -9223372036854775808 9223372036854775807}}".into(), "want at most 100000 numbers"),
+        ("{{range 99999}}x y z x y z{{end}}".into(), "too much output: more than 1048576 bytes"),
+        ("{{range 999999999}}{{end}}".into(), "more than 4000000 steps"),
+        // Patterns that are large when compiled.
+        (r#"{{regexReplaceAll "((a|b){0,90}){0,90}" "" ""}}"#.into(), "size limit"),
+    ] {
+        let error = rendered(&template).expect_err(&template);
+        assert!(error.ends_with(message), "{template}: {error}");
+    }
+}
+
+#[test]
+fn what_is_large_but_sane_is_rendered() {
+    let value = "-----BEGIN CERTIFICATE-----\n".repeat(1000);
+    let environment = [("PEM".to_owned(), value.clone())].into();
+    let all =
+        r#"{{ .PEM | split "\n" | join "\n" | replaceAll "\n" "|" | regexReplaceAll "[|]" "\n" }}"#;
+    assert_eq!(render(all, &environment).as_deref(), Ok(value.trim()));
+    let text =
+        render("{{ range $i := loop 100000 }}{{ $i }}{{ if $i }},{{ end }}{{ end }}", &environment);
+    assert_eq!(text.map(|text| text.len()), Ok(588_889));
+}

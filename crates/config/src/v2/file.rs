@@ -1,36 +1,40 @@
 //! What a 1.x or 2.x file may say.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    Catalog, Command, Generation, Host, Logging,
+    Command, Generation, Host, Logging,
     decode::{
-        Field, Object, logging,
+        Field, Object, control, logging,
+        metadata::meta,
         name::{self, Names, is_service_name},
-        registry::registry,
+        registry::{Registry, registry},
         service::{ConsulExtras, address, service, tags},
-        telemetry::{endpoint, metric},
+        surroundings::stop_signal,
+        telemetry::{Endpoint, endpoint, metric},
     },
-    job::{KillAfter, Restarts, Service},
-    telemetry::Telemetry,
+    job::{KillAfter, Restarts, Service, StopSignal},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(super) struct File {
-    pub(super) catalog: Option<Catalog>,
+pub(crate) struct File {
+    pub(super) registry: Registry,
+    pub(super) control: Option<PathBuf>,
     pub(super) logging: Logging,
     pub(super) pre_start: Option<Command>,
     pub(super) pre_stop: Option<Command>,
     pub(super) post_stop: Option<Command>,
     /// For the application.
     pub(super) kill_after: KillAfter,
+    /// For the application.
+    pub(super) stop_signal: StopSignal,
     pub(super) coprocesses: Vec<Coprocess>,
     pub(super) services: Vec<Advertised>,
     pub(super) tasks: Vec<Task>,
     pub(super) backends: Vec<Backend>,
-    pub(super) telemetry: Option<Telemetry>,
+    pub(super) telemetry: Option<Endpoint>,
     /// One for each of the telemetry's metrics.
     pub(super) sensors: Vec<Sensor>,
 }
@@ -70,15 +74,18 @@ pub(super) struct Sensor {
 }
 
 impl File {
-    pub(super) fn read(root: &mut Object<'_>, host: &Host) -> Self {
+    pub(crate) fn read(root: &mut Object<'_>, host: &Host) -> Self {
+        root.take("$schema");
         let pre_start = pre_start(root);
         let mut file = Self {
-            catalog: registry(root, host),
+            registry: registry(root, host),
+            control: control::socket(root),
             logging: logging::logging(root),
             pre_start,
             pre_stop: root.take("preStop").and_then(|field| field.command()),
             post_stop: root.take("postStop").and_then(|field| field.command()),
             kill_after: root.take("stopTimeout").map_or(KillAfter::After(STOP_TIMEOUT), kill_after),
+            stop_signal: stop_signal(root).unwrap_or(StopSignal::Term),
             coprocesses: objects(root, "coprocesses", coprocess),
             services: Vec::new(),
             tasks: objects(root, "tasks", task),
@@ -87,8 +94,12 @@ impl File {
             sensors: Vec::new(),
         };
         if !root.has("consul") && !root.has("etcd") {
-            let want = "want one of them, like \"consul\": \"consul:8500\"";
+            let want = "want one of them, like \"consul\": \"consul:8500\", or \"consul\": false";
             root.problem("neither \"consul\" nor \"etcd\" is given", want);
+        }
+        let backends = root.take("backends").filter(|_| file.registry.is_off());
+        if let Some(field) = backends.filter(|_| !file.backends.is_empty()) {
+            field.refuse("watches, but \"consul\" is false", "want a catalog, or no backends");
         }
         let mut names = Names::default();
         if let Some(mut object) = root.take("telemetry").and_then(|field| field.object()) {
@@ -215,6 +226,7 @@ fn advertised(object: &mut Object<'_>, names: &mut Names, host: &Host) -> Advert
     service.address = address(object, host);
     service.port = object.take("port").and_then(|field| field.port(0)).unwrap_or(0);
     service.tags = tags(object);
+    service.meta = meta(object);
     service.ttl = ttl.unwrap_or(SECOND);
     let extras = ConsulExtras::take(object);
     service.enable_tag_override = extras.enable_tag_override;
@@ -228,7 +240,7 @@ fn advertised(object: &mut Object<'_>, names: &mut Names, host: &Host) -> Advert
 }
 
 /// The sensors; their metrics go to `telemetry`.
-fn sensors(object: &mut Object<'_>, telemetry: &mut Telemetry) -> Vec<Sensor> {
+fn sensors(object: &mut Object<'_>, telemetry: &mut Endpoint) -> Vec<Sensor> {
     objects(object, "sensors", |object| {
         let metric = metric(object, &telemetry.metrics);
         telemetry.metrics.push(metric);

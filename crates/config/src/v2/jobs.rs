@@ -13,10 +13,11 @@ use std::{ops::Range, time::Duration};
 use super::file::{Advertised, Backend, Coprocess, File, Sensor, Task};
 use crate::{
     Command, LogLevel, Watch,
-    decode::{Report, name::Names},
+    decode::{Report, name::Names, telemetry::Endpoint},
     job::{
-        Announce, Backoff, Exec, Frequency, GlobalEvent, Health, Job, JobEvent, JobId, KillAfter,
-        Restarts, Role, Stop, StopAfter, StopTarget, Streams, Trigger, WatchEvent, When,
+        Announce, Backoff, Exec, GlobalEvent, Health, Job, JobEvent, JobId, KillAfter, Lines,
+        Restarts, Role, Stop, StopAfter, StopSignal, StopTarget, Streams, Surroundings, Trigger,
+        WatchEvent, When,
     },
     telemetry::Telemetry,
     variable::pid_variable,
@@ -28,10 +29,11 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Hooks and checks: stdout at INFO, stderr at DEBUG.
-const CHECK_STREAMS: Streams = Streams::Logged { stdout: LogLevel::Info, stderr: LogLevel::Debug };
+const CHECK_STREAMS: Streams =
+    Streams::Logged { stdout: LogLevel::Info, stderr: LogLevel::Debug, lines: Lines::Text };
 /// Coprocesses: both at INFO.
 const COPROCESS_STREAMS: Streams =
-    Streams::Logged { stdout: LogLevel::Info, stderr: LogLevel::Info };
+    Streams::Logged { stdout: LogLevel::Info, stderr: LogLevel::Info, lines: Lines::Text };
 
 /// The program's side of a file.
 pub(super) struct Translated {
@@ -96,8 +98,8 @@ pub(super) fn translate(
     for task in &file.tasks {
         translation.task(task);
     }
-    let mut telemetry = file.telemetry.clone();
-    let metrics = telemetry.iter_mut().flat_map(|telemetry| &mut telemetry.metrics);
+    let mut endpoint = file.telemetry.clone();
+    let metrics = endpoint.iter_mut().flat_map(|endpoint| &mut endpoint.metrics);
     for ((sensor, metric), id) in file.sensors.iter().zip(metrics).zip(layout.sensors.clone()) {
         translation.sensor(sensor, &metric.name);
         metric.sensor = Some(JobId(id));
@@ -127,9 +129,10 @@ pub(super) fn translate(
         }
     }
     if let Some(command) = application {
-        translation.application(command, file.kill_after);
+        translation.application(command, file.kill_after, file.stop_signal);
     }
-    if translation.jobs.is_empty() && file.telemetry.is_none() {
+    let telemetry = endpoint.map(|endpoint| translation.telemetry(endpoint));
+    if translation.jobs.is_empty() {
         report.warn("there is nothing to run: neither an application nor anything in the file");
     }
     Translated { jobs: translation.jobs, watches, telemetry }
@@ -181,7 +184,8 @@ impl Translation {
         Job {
             name: String::new(),
             exec: None,
-            when: once(self.after),
+            surroundings: Surroundings::default(),
+            when: When::once(self.after),
             restarts: Restarts::Never,
             backoff: Backoff::None,
             health: None,
@@ -190,6 +194,7 @@ impl Translation {
                 after: StopAfter::default(),
                 hooks_timeout: None,
                 kill_after: KillAfter::After(GRACE),
+                signal: StopSignal::Term,
                 target: StopTarget::Group,
                 announce: Announce::WhenRunning,
             },
@@ -202,7 +207,13 @@ impl Translation {
         let exec = Exec { pid_variable: Some(variable), ..check(command, None) };
         // The name is reserved for this job.
         let name = name.to_owned();
-        self.jobs.push(Job { name, exec: Some(exec), when: once(trigger), role, ..self.plain() });
+        self.jobs.push(Job {
+            name,
+            exec: Some(exec),
+            when: When::once(trigger),
+            role,
+            ..self.plain()
+        });
     }
 
     fn coprocess(&mut self, coprocess: &Coprocess, layout: &Layout) {
@@ -256,12 +267,20 @@ impl Translation {
             None => format!("{}.onChange", backend.name),
         };
         let trigger = Trigger::Watch(watch, WatchEvent::Changed);
-        let when = When::On { trigger, frequency: Frequency::Each, timeout: None };
+        let when = When::each(trigger);
         let exec = check(&backend.on_change, backend.timeout);
         self.push(&name, Job { exec: Some(exec), when, ..self.plain() });
     }
 
-    fn application(&mut self, command: Command, kill_after: KillAfter) {
+    /// Last of all: nothing waits for it.
+    fn telemetry(&mut self, endpoint: Endpoint) -> Telemetry {
+        let name = self.names.unique(&endpoint.service.name);
+        let (telemetry, job) = endpoint.translate(JobId(self.jobs.len()), name, self.after);
+        self.jobs.push(job);
+        telemetry
+    }
+
+    fn application(&mut self, command: Command, kill_after: KillAfter, signal: StopSignal) {
         let exec = Exec {
             command,
             streams: Streams::Inherit,
@@ -272,6 +291,7 @@ impl Translation {
             after: StopAfter { deregistered: true, stopped: Vec::new() },
             hooks_timeout: None,
             kill_after,
+            signal,
             target: StopTarget::Process,
             announce: Announce::WhenRunning,
         };
@@ -279,10 +299,6 @@ impl Translation {
         let role = Role::Essential;
         self.jobs.push(Job { name, exec: Some(exec), stop, role, ..self.plain() });
     }
-}
-
-fn once(trigger: Trigger) -> When {
-    When::On { trigger, frequency: Frequency::Once, timeout: None }
 }
 
 fn check(command: &Command, timeout: Option<Duration>) -> Exec {

@@ -4,22 +4,25 @@ use std::{path::PathBuf, time::Duration};
 
 use super::when::{self, RawWhen};
 use crate::{
-    Catalog, Command, Generation, Host, LogLevel, Logging,
+    Command, Generation, Host, Logging,
     decode::{
-        Field, Object, logging,
+        Field, Object, control,
+        logging::{self, streams},
+        metadata::meta,
         name::{self, Names, is_service_name},
-        registry::registry,
+        registry::{Registry, registry},
         service::{ConsulExtras, address, service, tags},
-        telemetry::{endpoint, metric},
+        surroundings::{stop_signal, surroundings},
+        telemetry::{Endpoint, endpoint, metric},
     },
-    job::{Health, InitialStatus, Restarts, Service, Streams},
+    job::{
+        Backoff, Health, InitialStatus, Restarts, Role, Service, StopSignal, Streams, Surroundings,
+    },
     json5::Value,
-    telemetry::Telemetry,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
-const CONTROL_SOCKET: &str = "/var/run/containerpilot.socket";
 
 const STATUSES: [(&str, InitialStatus); 3] = [
     ("passing", InitialStatus::Passing),
@@ -27,14 +30,19 @@ const STATUSES: [(&str, InitialStatus); 3] = [
     ("critical", InitialStatus::Critical),
 ];
 
+const BACKOFFS: [(&str, Backoff); 2] =
+    [("exponential", Backoff::Exponential), ("none", Backoff::None)];
+/// `essential`: only a failure ends the program.
+const ON_FAILURE: &str = "onFailure";
+
 pub(super) struct File<'a> {
-    pub(super) catalog: Option<Catalog>,
+    pub(super) registry: Registry,
     pub(super) logging: Logging,
     pub(super) stop_timeout: Duration,
     pub(super) control: PathBuf,
     pub(super) jobs: Vec<RawJob<'a>>,
     pub(super) watches: Vec<Watched>,
-    pub(super) telemetry: Option<Telemetry>,
+    pub(super) telemetry: Option<Endpoint>,
 }
 
 /// A job whose `when` is not resolved yet: that needs the names of all.
@@ -49,6 +57,13 @@ pub(super) struct RawJob<'a> {
     pub(super) health: Option<Health>,
     pub(super) service: Option<Service>,
     pub(super) streams: Streams,
+    pub(super) surroundings: Surroundings,
+    pub(super) stop_signal: Option<StopSignal>,
+    pub(super) role: Role,
+    /// The names of the jobs that stop before this one, each with its field.
+    pub(super) stop_after: Vec<(Field<'a>, String)>,
+    /// With its field, for errors.
+    pub(super) backoff: Option<(Field<'a>, Backoff)>,
 }
 
 pub(super) struct Watched {
@@ -60,12 +75,13 @@ pub(super) struct Watched {
 
 impl<'a> File<'a> {
     pub(super) fn read(root: &mut Object<'a>, host: &Host) -> Self {
+        root.take("$schema");
         let stop_timeout = root.take("stopTimeout").and_then(|field| field.any_duration());
         let mut file = Self {
-            catalog: registry(root, host),
+            registry: registry(root, host),
             logging: logging::logging(root),
             stop_timeout: stop_timeout.filter(|time| !time.is_zero()).unwrap_or(STOP_TIMEOUT),
-            control: control(root),
+            control: control::socket(root).unwrap_or_else(|| control::SOCKET.into()),
             jobs: Vec::new(),
             watches: Vec::new(),
             telemetry: None,
@@ -98,10 +114,19 @@ impl<'a> File<'a> {
         file
     }
 
-    /// Advertising and watching want a catalog.
+    /// Advertising and watching want a catalog. Where the file wants none, what is advertised is
+    /// checked and nothing more.
     fn needs_catalog(&self, jobs: &[Field<'_>], watches: &[Field<'_>]) {
-        if self.catalog.is_some() {
-            return;
+        match &self.registry {
+            Registry::Of(_) => return,
+            Registry::Off => {
+                if let Some(object) = watches.first().and_then(Field::object) {
+                    let rule = "want a catalog, or no watches";
+                    object.problem("watches, but \"consul\" is false", rule);
+                }
+                return;
+            }
+            Registry::Absent => {}
         }
         let advertised = self.jobs.iter().position(|job| job.service.is_some());
         let advertised = advertised.and_then(|index| jobs.get(index));
@@ -112,19 +137,15 @@ impl<'a> File<'a> {
         };
         if let Some(object) = field.object() {
             let fault = format!("{what}, but neither \"consul\" nor \"etcd\" is given");
-            object.problem(&fault, "want one of them, like \"consul\": \"consul:8500\"");
+            let rule = match advertised {
+                Some(_) => {
+                    "want one of them, like \"consul\": \"consul:8500\", or \"consul\": false"
+                }
+                None => "want one of them, like \"consul\": \"consul:8500\"",
+            };
+            object.problem(&fault, rule);
         }
     }
-}
-
-fn control(root: &mut Object<'_>) -> PathBuf {
-    let object = root.take("control").and_then(|field| field.object());
-    let socket = object.and_then(|mut object| {
-        let socket = object.take("socket").and_then(|field| field.text());
-        object.finish();
-        socket
-    });
-    socket.unwrap_or_else(|| CONTROL_SOCKET.into()).into()
 }
 
 fn watch(object: &mut Object<'_>, others: &[Watched]) -> Watched {
@@ -203,13 +224,14 @@ fn job<'a>(
             check_service_name(field, name, services);
         }
         let mut service = service(name, host, Generation::V3);
-        service.port = port.port(1).unwrap_or(1);
+        service.port = port.port(0).unwrap_or(1);
         service.ttl = ttl.flatten().unwrap_or(SECOND);
         service
     });
     // Read in any case: the keys are known, whether there is a port or not.
     let extras = ConsulExtras::take(object);
     let tags = tags(object);
+    let meta = meta(object);
     let initial = object.take_any(&["initialStatus", "initial_status"]);
     let initial = initial.filter(|field| !field.is_empty_string());
     let initial = initial.and_then(|field| field.choice(&STATUSES));
@@ -221,6 +243,7 @@ fn job<'a>(
         Some(service) => Some(Service {
             address: address(object, host),
             tags,
+            meta,
             initial_status: initial,
             enable_tag_override: extras.enable_tag_override,
             deregister_critical_after: extras.deregister_critical_after,
@@ -232,6 +255,19 @@ fn job<'a>(
         interval.0.refuse("has nothing to run", "want \"exec\" beside \"when\"");
     }
     RawJob {
+        role: role(object, &when, exec.is_some()),
+        surroundings: surroundings(object),
+        stop_signal: stop_signal(object),
+        stop_after: object
+            .take("stopAfter")
+            .map_or_else(Vec::new, |field| field.strings())
+            .into_iter()
+            .filter_map(|field| field.text().map(|name| (field, name)))
+            .collect(),
+        backoff: object
+            .take("backoff")
+            .filter(|field| !field.is_empty_string())
+            .and_then(|field| field.choice(&BACKOFFS).map(|backoff| (field, backoff))),
         name,
         exec,
         when,
@@ -272,8 +308,37 @@ impl RawJob<'_> {
             health: None,
             service: None,
             streams: Streams::Raw,
+            surroundings: Surroundings::default(),
+            stop_signal: None,
+            role: Role::Ordinary,
+            stop_after: Vec::new(),
+            backoff: None,
         }
     }
+}
+
+/// `essential`: whether the job's exit, or only its failure, ends the program.
+fn role(object: &mut Object<'_>, when: &RawWhen<'_>, has_exec: bool) -> Role {
+    let Some(field) = object.take("essential").filter(|field| !field.is_empty_string()) else {
+        return Role::Ordinary;
+    };
+    let role = match &field.node.value {
+        Value::Bool(false) => return Role::Ordinary,
+        Value::Bool(true) => Role::Essential,
+        Value::String(word) if word.eq_ignore_ascii_case(ON_FAILURE) => Role::Gate,
+        _ => {
+            field.refuse("is unknown", "want true, false or \"onFailure\"");
+            return Role::Ordinary;
+        }
+    };
+    if !has_exec {
+        field.refuse("has nothing to run", "want \"exec\" beside \"essential\"");
+    }
+    if when.interval.is_some() && role == Role::Essential {
+        let fault = "stands beside \"when.interval\", and the first run would end the program";
+        field.refuse(fault, "want one of the two, or \"onFailure\"");
+    }
+    role
 }
 
 /// `health`, and its `ttl`.
@@ -302,15 +367,4 @@ fn health(field: &Field<'_>, is_advertised: bool) -> (Health, Option<Duration>) 
     };
     object.finish();
     (health, ttl)
-}
-
-/// `logging: {raw}` of a job or a check.
-fn streams(object: &mut Object<'_>) -> Streams {
-    let logged = Streams::Logged { stdout: LogLevel::Info, stderr: LogLevel::Info };
-    let Some(mut logging) = object.take("logging").and_then(|field| field.object()) else {
-        return logged;
-    };
-    let raw = logging.take("raw").and_then(|field| field.boolean());
-    logging.finish();
-    if raw == Some(true) { Streams::Raw } else { logged }
 }

@@ -2,13 +2,14 @@
 
 use super::{
     file::{File, RawJob},
+    order,
     when::Names,
 };
 use crate::{
     decode::Report,
     job::{
-        Announce, Backoff, Exec, Frequency, Job, JobEvent, KillAfter, Restarts, Role, Stop,
-        StopAfter, StopTarget, Trigger, When,
+        Announce, Backoff, Exec, Job, JobEvent, JobId, KillAfter, Need, Restarts, Stop, StopAfter,
+        StopSignal, StopTarget, Trigger, When,
     },
     variable::pid_variable,
 };
@@ -18,18 +19,20 @@ pub(super) fn translate(file: &File<'_>, report: &Report<'_>) -> Vec<Job> {
         jobs: file.jobs.iter().map(|job| job.name.as_str()).collect(),
         watches: file.watches.iter().map(|watch| watch.name.as_str()).collect(),
     };
-    let jobs: Vec<Job> = file.jobs.iter().map(|job| translated(job, file, &names)).collect();
+    let mut jobs: Vec<Job> = file.jobs.iter().map(|job| translated(job, file, &names)).collect();
+    stop_after(&mut jobs, file, &names);
     report_cycles(&jobs, file, report);
     for job in &jobs {
-        if let When::On { trigger: Trigger::Job(source, event), .. } = job.when
-            && let (JobEvent::Healthy | JobEvent::Unhealthy, Some(source)) =
-                (event, jobs.get(source.0))
-            && source.health.is_none()
-        {
-            report.warn(format!(
-                "jobs ({}).when: never comes: \"{}\" has no health check",
-                job.name, source.name
-            ));
+        for trigger in job.when.triggers() {
+            if let Trigger::Job(source, JobEvent::Healthy | JobEvent::Unhealthy) = trigger
+                && let Some(source) = jobs.get(source.0)
+                && source.health.is_none()
+            {
+                report.warn(format!(
+                    "jobs ({}).when: never comes: \"{}\" has no health check",
+                    job.name, source.name
+                ));
+            }
         }
         if job.exec.is_none() && job.health.is_none() && job.service.is_none() {
             report.warn(format!(
@@ -43,10 +46,11 @@ pub(super) fn translate(file: &File<'_>, report: &Report<'_>) -> Vec<Job> {
 
 fn translated(raw: &RawJob<'_>, file: &File<'_>, names: &Names<'_>) -> Job {
     let when = raw.when.resolve(names);
-    let (interval, is_each) = match when {
-        When::Every { interval, .. } => (Some(interval), false),
-        When::On { frequency, .. } => (None, frequency == Frequency::Each),
+    let interval = match when {
+        When::Every { interval, .. } => Some(interval),
+        When::On { .. } => None,
     };
+    let is_each = when.repeats();
     let restarts = match &raw.restarts {
         Some((field, Restarts::Unlimited)) if is_each => {
             let rule = "want a number or \"never\": every event starts the job anew";
@@ -58,6 +62,15 @@ fn translated(raw: &RawJob<'_>, file: &File<'_>, names: &Names<'_>) -> Job {
         None => Restarts::Never,
     };
     let restarts_by_itself = restarts != Restarts::Never && interval.is_none();
+    let backoff = match &raw.backoff {
+        Some((field, Backoff::Exponential)) if !restarts_by_itself => {
+            field.warn("is not used: the job does not restart by itself");
+            Backoff::None
+        }
+        Some((_, backoff)) => *backoff,
+        None if restarts_by_itself => Backoff::Exponential,
+        None => Backoff::None,
+    };
     Job {
         name: raw.name.clone(),
         exec: raw.exec.clone().map(|command| Exec {
@@ -66,38 +79,116 @@ fn translated(raw: &RawJob<'_>, file: &File<'_>, names: &Names<'_>) -> Job {
             timeout: raw.timeout.or(interval),
             pid_variable: Some(pid_variable(&raw.name)),
         }),
+        surroundings: raw.surroundings.clone(),
         when,
         restarts,
-        backoff: if restarts_by_itself { Backoff::Exponential } else { Backoff::None },
+        backoff,
         health: raw.health.clone(),
         service: raw.service.clone(),
         stop: Stop {
             after: StopAfter::default(),
             hooks_timeout: Some(raw.stop_timeout.unwrap_or(file.stop_timeout)),
             kill_after: KillAfter::Deadline,
+            signal: raw.stop_signal.unwrap_or(StopSignal::Term),
             target: StopTarget::Group,
             announce: Announce::Always,
         },
-        role: Role::Ordinary,
+        role: raw.role,
     }
 }
 
-/// The job that must have run before this one can, if there is one. `stopping` and `stopped` do
-/// not count: at the end they come from jobs that never ran too.
-fn must_run_before(job: &Job) -> Option<usize> {
-    match job.when {
-        When::On { trigger: Trigger::Job(_, JobEvent::Stopping | JobEvent::Stopped), .. } => None,
-        When::On { trigger: Trigger::Job(source, _), .. } => Some(source.0),
+/// `stopAfter`.
+fn stop_after(jobs: &mut [Job], file: &File<'_>, names: &Names<'_>) {
+    let mut pairs = Vec::new();
+    for (index, raw) in file.jobs.iter().enumerate() {
+        for (field, name) in &raw.stop_after {
+            pairs.extend(names.job(field, name).map(|before| (index, before, field)));
+        }
+    }
+    let add = |jobs: &mut [Job], index: usize, before: JobId| {
+        if let Some(job) = jobs.get_mut(index)
+            && !job.stop.after.stopped.contains(&before)
+        {
+            job.stop.after.stopped.push(before);
+        }
+    };
+    pairs.iter().for_each(|(index, before, _)| add(jobs, *index, *before));
+    if pairs.is_empty() || !order::has_circle(jobs) {
+        return;
+    }
+    // Once more, to find the ones that close a circle.
+    jobs.iter_mut().for_each(|job| job.stop.after.stopped.clear());
+    for (index, before, field) in pairs {
+        if order::ends_after(jobs, before.0, index) {
+            let rule = "want one of them to stop first";
+            field.refuse("stops after this job itself, or waits for its end", rule);
+        } else {
+            add(jobs, index, before);
+        }
+    }
+}
+
+/// Whether each job can start, as far as that depends on other jobs. `stopping` and `stopped` do
+/// not: at the end they come from jobs that never ran too.
+fn startable(jobs: &[Job]) -> Vec<bool> {
+    let mut startable = vec![false; jobs.len()];
+    // What waits for whom, so that a long chain is not gone through again for every link.
+    let mut waiting: Vec<Vec<usize>> = vec![Vec::new(); jobs.len()];
+    for (index, job) in jobs.iter().enumerate() {
+        for source in job.when.triggers().filter_map(must_run_before) {
+            if let Some(waiting) = waiting.get_mut(source) {
+                waiting.push(index);
+            }
+        }
+    }
+    let mut open: Vec<usize> = (0..jobs.len()).collect();
+    while let Some(index) = open.pop() {
+        let Some(job) = jobs.get(index).filter(|_| startable.get(index) == Some(&false)) else {
+            continue;
+        };
+        let mut comes = job.when.triggers().map(|trigger| {
+            must_run_before(trigger).is_none_or(|source| startable.get(source) == Some(&true))
+        });
+        let starts = match job.when {
+            When::On { need: Need::Any, .. } => comes.any(|comes| comes),
+            When::On { need: Need::All, .. } | When::Every { .. } => comes.all(|comes| comes),
+        };
+        if starts {
+            if let Some(mark) = startable.get_mut(index) {
+                *mark = true;
+            }
+            open.extend(waiting.get(index).into_iter().flatten());
+        }
+    }
+    startable
+}
+
+/// The job that must have run before this event can come.
+fn must_run_before(trigger: Trigger) -> Option<usize> {
+    match trigger {
+        Trigger::Job(_, JobEvent::Stopping | JobEvent::Stopped) => None,
+        Trigger::Job(source, _) => Some(source.0),
         _ => None,
     }
 }
 
-/// Jobs that wait for each other in a circle never start. Every job waits for one other at most,
-/// so that following the sources finds every circle.
+/// `name`, or, if a job has it already, that with a number.
+pub(super) fn unused_name(jobs: &[Job], name: &str) -> String {
+    let mut names = crate::decode::name::Names::default();
+    for job in jobs {
+        names.take(&job.name);
+    }
+    names.unique(name)
+}
+
+/// Jobs that wait for each other in a circle never start, nor does what waits for them. Each of
+/// those waits for another one that never starts; following these finds every circle.
 fn report_cycles(jobs: &[Job], file: &File<'_>, report: &Report<'_>) {
+    let startable = startable(jobs);
+    let never_starts = |index: &usize| startable.get(*index) == Some(&false);
     // Jobs that are known to be in a circle, or to lead to something already followed.
     let mut followed = vec![false; jobs.len()];
-    for start in 0..jobs.len() {
+    for start in (0..jobs.len()).filter(never_starts) {
         let mut way: Vec<usize> = Vec::new();
         let mut next = Some(start);
         while let Some(current) = next {
@@ -118,7 +209,8 @@ fn report_cycles(jobs: &[Job], file: &File<'_>, report: &Report<'_>) {
                 break;
             }
             way.push(current);
-            next = jobs.get(current).and_then(must_run_before);
+            let triggers = jobs.get(current).into_iter().flat_map(|job| job.when.triggers());
+            next = triggers.filter_map(must_run_before).find(never_starts);
         }
         for step in way {
             if let Some(mark) = followed.get_mut(step) {

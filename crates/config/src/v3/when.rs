@@ -7,7 +7,11 @@ use crate::{
         Field, Object,
         suggestion::{did_you_mean, one_of},
     },
-    job::{Frequency, GlobalEvent, JobEvent, JobId, SignalEvent, Trigger, WatchEvent, When},
+    job::{
+        Condition, Frequency, GlobalEvent, JobEvent, JobId, Need, SignalEvent, Trigger, WatchEvent,
+        When,
+    },
+    json5::Value,
     watch::WatchId,
 };
 
@@ -31,17 +35,60 @@ const WATCH_EVENTS: [(&str, WatchEvent); 3] = [
     ("unhealthy", WatchEvent::Unhealthy),
 ];
 
+/// The names of all events.
+pub(crate) fn events() -> impl Iterator<Item = &'static str> {
+    let of_jobs = JOB_EVENTS.iter().map(|(name, _)| *name);
+    let of_watches = WATCH_EVENTS.iter().map(|(name, _)| *name);
+    // Some are of both.
+    let of_watches = of_watches.filter(|name| !JOB_EVENTS.iter().any(|(other, _)| other == name));
+    of_jobs.chain(of_watches).chain(GLOBAL_EVENTS.iter().map(|(name, _)| *name))
+}
+
 /// A `when` whose names are not resolved.
 #[derive(Default)]
 pub(super) struct RawWhen<'a> {
     /// The whole of it, for errors.
     pub(super) field: Option<Field<'a>>,
+    conditions: Conditions<'a>,
+    pub(super) interval: Option<(Field<'a>, Duration)>,
+    /// What begins the first interval.
+    after: RawCondition<'a>,
+    timeout: Option<Duration>,
+}
+
+/// What is waited for.
+enum Conditions<'a> {
+    /// One thing, said in the `when` itself.
+    One(RawCondition<'a>),
+    /// Several.
+    Several(Need, List<'a>),
+}
+
+/// `all` or `any`.
+struct List<'a> {
+    field: Field<'a>,
+    /// Each with its object.
+    items: Vec<(Field<'a>, RawCondition<'a>)>,
+}
+
+/// `{source, once}` or `{source, each}`.
+#[derive(Default)]
+struct RawCondition<'a> {
     source: Option<(Field<'a>, String)>,
     event: Option<(Field<'a>, String, Frequency)>,
-    pub(super) interval: Option<(Field<'a>, Duration)>,
-    timeout: Option<Duration>,
     /// Something is wrong with it already: it is not resolved.
     wrong: bool,
+}
+
+impl Default for Conditions<'_> {
+    fn default() -> Self {
+        Self::One(RawCondition::default())
+    }
+}
+
+/// The value of a key that is more than what a template leaves of an unset variable.
+fn given<'a>(object: &mut Object<'a>, key: &'static str) -> Option<Field<'a>> {
+    object.take(key).filter(|field| !field.is_empty_string())
 }
 
 /// The key `when` of a job.
@@ -50,40 +97,96 @@ pub(super) fn read<'a>(job: &mut Object<'a>) -> RawWhen<'a> {
     let Some(mut object) = when.field.as_ref().and_then(Field::object) else {
         return when;
     };
-    let mut given = |key: &'static str| object.take(key).filter(|field| !field.is_empty_string());
-    let (source, once, each) = (given("source"), given("once"), given("each"));
-    let (interval, timeout) = (given("interval"), given("timeout"));
-    if let Some(interval) = interval {
-        let others = [("source", &source), ("once", &once), ("each", &each), ("timeout", &timeout)];
-        for (key, other) in others {
-            if let Some(other) = other {
-                let fault = format!("stands beside \"interval\", which excludes \"{key}\"");
-                other.refuse(&fault, "want one of the two");
-            }
+    let mut take = |key| given(&mut object, key).map(|field| (key, field));
+    let one = [take("source"), take("once"), take("each")];
+    let (interval, timeout, all, any) =
+        (take("interval"), take("timeout"), take("all"), take("any"));
+    let after = take("after");
+    object.finish();
+    let exclude = |key: &str, others: &[&Option<(&str, Field<'_>)>]| {
+        for (other, field) in others.iter().filter_map(|other| other.as_ref()) {
+            let fault = format!("stands beside {key:?}, which excludes {other:?}");
+            field.refuse(&fault, "want one of the two");
         }
+    };
+    let [source, once, each] = &one;
+    if let Some((key, interval)) = interval {
+        exclude(key, &[source, once, each, &timeout, &all, &any]);
+        when.after = after.map_or_else(RawCondition::default, |(_, field)| single(&field));
         let period = interval.duration(Duration::from_millis(1));
         when.interval = Some((interval, period.unwrap_or(Duration::from_secs(1))));
-        object.finish();
         return when;
     }
+    if let Some((_, after)) = &after {
+        after.refuse("stands without \"interval\"", "want \"interval\" beside it");
+    }
+    when.timeout = timeout.and_then(|(_, field)| field.timeout());
+    when.conditions = match (all, any) {
+        (Some((key, field)), any) => {
+            exclude(key, &[source, once, each, &any]);
+            Conditions::Several(Need::All, list(field))
+        }
+        (None, Some((key, field))) => {
+            exclude(key, &[source, once, each]);
+            Conditions::Several(Need::Any, list(field))
+        }
+        (None, None) => Conditions::One(condition(one.map(|one| one.map(|(_, field)| field)))),
+    };
+    when
+}
+
+/// `{source, once}`: something that happens once.
+fn single<'a>(field: &Field<'a>) -> RawCondition<'a> {
+    let Some(mut object) = field.object() else {
+        return RawCondition { wrong: true, ..RawCondition::default() };
+    };
+    let (source, once) = (given(&mut object, "source"), given(&mut object, "once"));
+    if once.is_none() {
+        object.problem("\"once\" is missing", "want the name of an event");
+    }
+    object.finish();
+    let is_incomplete = once.is_none();
+    let condition = condition([source, once, None]);
+    RawCondition { wrong: condition.wrong || is_incomplete, ..condition }
+}
+
+fn list<'a>(field: Field<'a>) -> List<'a> {
+    let fields = field.items();
+    if fields.is_empty() && matches!(field.node.value, Value::Array(_)) {
+        let rule = "want one condition at least, like { source: \"db\", once: \"healthy\" }";
+        field.refuse("is empty", rule);
+    }
+    let read = |item: Field<'a>| {
+        let mut object = item.object()?;
+        let mut take = |key| given(&mut object, key);
+        let one = [take("source"), take("once"), take("each")];
+        if one.iter().all(Option::is_none) {
+            object.problem("the condition is empty", "want \"once\" or \"each\", and a \"source\"");
+        }
+        object.finish();
+        Some((item, condition(one)))
+    };
+    List { items: fields.into_iter().filter_map(read).collect(), field }
+}
+
+/// A condition of its `source`, `once` and `each`.
+fn condition([source, once, each]: [Option<Field<'_>>; 3]) -> RawCondition<'_> {
+    let mut condition = RawCondition::default();
     if let (Some(_), Some(each)) = (&once, &each) {
         each.refuse("stands beside \"once\", which excludes \"each\"", "want one of the two");
-        when.wrong = true;
+        condition.wrong = true;
     }
-    let text = |field: Field<'a>| field.string().map(|text| (field, text));
     let asked = (source.is_some(), once.is_some() || each.is_some());
-    when.source = source.and_then(text);
+    condition.source = source.and_then(|field| field.string().map(|text| (field, text)));
     let event = once.map(|field| (field, Frequency::Once));
     let event = event.or(each.map(|field| (field, Frequency::Each)));
-    when.event = event.and_then(|(field, frequency)| {
+    condition.event = event.and_then(|(field, frequency)| {
         let name = field.string()?;
         Some((field, name, frequency))
     });
     // What was asked for and is no string has been reported.
-    when.wrong |= asked != (when.source.is_some(), when.event.is_some());
-    when.timeout = timeout.and_then(|field| field.timeout());
-    object.finish();
-    when
+    condition.wrong |= asked != (condition.source.is_some(), condition.event.is_some());
+    condition
 }
 
 /// The names that a `when` can refer to, in the order of the file.
@@ -97,22 +200,83 @@ impl RawWhen<'_> {
     pub(super) fn resolve(&self, names: &Names<'_>) -> When {
         let startup = Trigger::Global(GlobalEvent::Startup);
         if let Some((_, interval)) = self.interval {
-            return When::Every { interval, after: startup };
+            let after = match self.after.is_given() {
+                true => self.after.resolve_one(names),
+                false => None,
+            };
+            let after = after.map_or(startup, |condition| condition.trigger);
+            return When::Every { interval, after };
         }
-        let once = When::On { trigger: startup, frequency: Frequency::Once, timeout: None };
+        let (need, conditions) = match &self.conditions {
+            Conditions::One(condition) => (Need::Any, condition.resolve(names)),
+            Conditions::Several(need, list) => (*need, list.resolve(*need, names)),
+        };
+        if conditions.is_empty() {
+            return When::once(startup);
+        }
+        When::On { need, conditions, timeout: self.timeout }
+    }
+}
+
+impl List<'_> {
+    fn resolve(&self, need: Need, names: &Names<'_>) -> Vec<Condition> {
+        let mut conditions: Vec<Condition> = Vec::new();
+        for (field, raw) in &self.items {
+            let resolved = match need {
+                Need::Any => raw.resolve(names),
+                Need::All => raw.resolve_one(names).into_iter().collect(),
+            };
+            let is_there = |condition: &Condition| {
+                conditions.iter().any(|other| other.trigger == condition.trigger)
+            };
+            if resolved.iter().any(is_there) {
+                field.problem("the condition is there already", "want each one once");
+            }
+            conditions.extend(resolved);
+        }
+        let mut end = conditions.iter().map(|condition| condition.trigger.is_of_the_end());
+        if need == Need::Any
+            && let Some(first) = end.next()
+            && end.any(|other| other != first)
+        {
+            // What waits for the end must outlive it, what waits for something else must not.
+            let fault = "has events of the end (shutdown, stopping, stopped) beside others";
+            self.field.refuse(fault, "want a job for each of the two kinds");
+        }
+        conditions
+    }
+}
+
+impl RawCondition<'_> {
+    fn is_given(&self) -> bool {
+        self.event.is_some()
+    }
+
+    /// The one event that is meant.
+    fn resolve_one(&self, names: &Names<'_>) -> Option<Condition> {
+        let conditions = self.resolve(names);
+        if let ([_, _, ..], Some((field, _))) = (conditions.as_slice(), &self.source) {
+            let rule = "want a name that only one watch has: here one event is waited for";
+            field.refuse("names several watches", rule);
+        }
+        conditions.into_iter().next()
+    }
+
+    /// What is waited for: one thing, but for a name that several watches have.
+    fn resolve(&self, names: &Names<'_>) -> Vec<Condition> {
         if self.wrong {
-            return once;
+            return Vec::new();
         }
         let signal = self.source.as_ref().and_then(|(_, name)| signal(name));
-        let (trigger, frequency) = match (signal, &self.event) {
+        let (triggers, frequency) = match (signal, &self.event) {
             (Some(signal), event) => {
                 if let Some((field, _, Frequency::Once)) = event {
                     field.warn("is ignored: a signal has no events, and each one counts");
                 }
-                (Some(Trigger::Signal(signal)), Frequency::Each)
+                (vec![Trigger::Signal(signal)], Frequency::Each)
             }
             (None, Some((field, event, frequency))) => {
-                (self.trigger(field, event, names), *frequency)
+                (self.triggers(field, event, names), *frequency)
             }
             (None, None) => {
                 if let Some((field, source)) = &self.source
@@ -121,28 +285,30 @@ impl RawWhen<'_> {
                     let rule = "want \"once\" or \"each\" with the name of an event beside it";
                     field.refuse("is a source without an event", rule);
                 }
-                (Some(startup), Frequency::Once)
+                (vec![Trigger::Global(GlobalEvent::Startup)], Frequency::Once)
             }
         };
-        match trigger {
-            Some(trigger) => When::On { trigger, frequency, timeout: self.timeout },
-            None => once,
-        }
+        triggers.into_iter().map(|trigger| Condition { trigger, frequency }).collect()
     }
 
-    fn trigger(&self, field: &Field<'_>, event: &str, names: &Names<'_>) -> Option<Trigger> {
+    fn triggers(&self, field: &Field<'_>, event: &str, names: &Names<'_>) -> Vec<Trigger> {
         let Some((source_field, source)) = &self.source else {
-            return global(field, event, &names.jobs);
+            return global(field, event, &names.jobs).into_iter().collect();
         };
-        match names.find(source_field, source)? {
-            Source::Global => global(field, event, &[]),
-            Source::Watch(watch) => {
-                let event = choose(field, event, "a watch", &WATCH_EVENTS)?;
-                Some(Trigger::Watch(watch, event))
+        match names.find(source_field, source) {
+            None => Vec::new(),
+            Some(Source::Global) => global(field, event, &[]).into_iter().collect(),
+            Some(Source::Watches(watches)) => {
+                match choose(field, event, "a watch", &WATCH_EVENTS) {
+                    Some(event) => {
+                        watches.into_iter().map(|watch| Trigger::Watch(watch, event)).collect()
+                    }
+                    None => Vec::new(),
+                }
             }
-            Source::Job(job) => {
-                let event = choose(field, event, "a job", &JOB_EVENTS)?;
-                Some(Trigger::Job(job, event))
+            Some(Source::Job(job)) => {
+                let event = choose(field, event, "a job", &JOB_EVENTS);
+                event.map(|event| Trigger::Job(job, event)).into_iter().collect()
             }
         }
     }
@@ -152,10 +318,25 @@ impl RawWhen<'_> {
 enum Source {
     Global,
     Job(JobId),
-    Watch(WatchId),
+    /// All that have the name: those of several tags or datacenters.
+    Watches(Vec<WatchId>),
 }
 
 impl Names<'_> {
+    /// The job of that name. If there is none, that is reported.
+    pub(super) fn job(&self, field: &Field<'_>, name: &str) -> Option<JobId> {
+        let found = self.jobs.iter().position(|job| *job == name).map(JobId);
+        if found.is_none() {
+            let named = self.jobs.iter().filter(|name| !name.is_empty());
+            let known: Vec<String> = named.map(|&name| name.to_owned()).collect();
+            let there_are = there_are("jobs", &known);
+            let meant = did_you_mean(name, known.iter().map(String::as_str));
+            let rule = meant.map_or(there_are.clone(), |meant| format!("{meant} {there_are}"));
+            field.refuse("names no job", rule);
+        }
+        found
+    }
+
     /// The source of that name. If there is none, that is reported.
     fn find(&self, field: &Field<'_>, source: &str) -> Option<Source> {
         if let Some(job) = self.jobs.iter().position(|job| *job == source) {
@@ -165,13 +346,15 @@ impl Names<'_> {
             return Some(Source::Global);
         }
         if let Some(name) = source.strip_prefix("watch.") {
-            let watch = self.watches.iter().position(|watch| *watch == name);
-            if watch.is_none() {
+            let found = self.watches.iter().enumerate().filter(|(_, watch)| **watch == name);
+            let found: Vec<WatchId> = found.map(|(index, _)| WatchId(index)).collect();
+            if found.is_empty() {
                 let watches = self.watches.iter().map(|name| format!("watch.{name}"));
                 let known: Vec<String> = watches.collect();
                 field.refuse("names no watch", known_names(source, "watches", &known));
+                return None;
             }
-            return watch.map(|watch| Source::Watch(WatchId(watch)));
+            return Some(Source::Watches(found));
         }
         if self.watches.contains(&source) {
             field.refuse("names no job", format!("did you mean \"watch.{source}\"?"));
@@ -206,12 +389,16 @@ fn signal(source: &str) -> Option<SignalEvent> {
     }
 }
 
-/// `did you mean …?`, or all there are.
-fn known_names(name: &str, what: &str, known: &[String]) -> String {
-    let there_are = match known {
+fn there_are(what: &str, known: &[String]) -> String {
+    match known {
         [] => format!("there are no {what}"),
         known => format!("the {what} are {}", known.join(", ")),
-    };
+    }
+}
+
+/// `did you mean …?`, or all there are.
+fn known_names(name: &str, what: &str, known: &[String]) -> String {
+    let there_are = there_are(what, known);
     match did_you_mean(
         name,
         known.iter().map(String::as_str).chain(["SIGHUP", "SIGUSR2", "global"]),

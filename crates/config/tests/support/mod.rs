@@ -2,7 +2,9 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "every test file uses its part of it")]
 
-use config::{Config, Host, InterfaceAddress, Source};
+pub mod schema;
+
+use config::{Config, Generation, Host, InterfaceAddress, Source};
 
 /// A container with one network.
 pub fn host(environment: &[(&str, &str)]) -> Host {
@@ -43,4 +45,37 @@ pub fn fixture(name: &str, application: &str, environment: &[(&str, &str)]) -> C
     let path = format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     good(&text, application, environment)
+}
+
+/// The messages of all cases of a theme. A case that is not wrong fails the test.
+/// At the end, which of them a JSON Schema does not find wrong: it is about one value at a time.
+pub fn messages(cases: &[(&str, &str)]) -> String {
+    let mut all = String::new();
+    let mut unseen = Vec::new();
+    for (title, text) in cases {
+        let message = load(text, "", &host(&[])).expect_err(title);
+        assert!(!message.is_empty(), "{title}");
+        all.push_str(&format!("── {title}\n{message}\n\n"));
+        let old = ["services", "backends", "tasks", "coprocesses", "preSt", "onStart", "sensors"];
+        let is_old = old.iter().any(|key| text.contains(key));
+        let generation = if is_old { Generation::V2 } else { Generation::V3 };
+        if schema::validate(generation, text).is_ok() {
+            unseen.push(format!("\n- {title}"));
+        }
+    }
+    all + "── what the JSON Schema does not see" + &unseen.concat()
+}
+
+/// The message without the test's source, which is in this file already.
+pub fn snapshot(name: &str, message: impl AsRef<str>) {
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false, snapshot_path => "../snapshots" }, {
+        insta::assert_snapshot!(name, message.as_ref());
+    });
+}
+
+/// The same of texts that are made.
+pub fn themes(cases: &[(&str, String)]) -> String {
+    let cases: Vec<(&str, &str)> =
+        cases.iter().map(|(title, text)| (*title, text.as_str())).collect();
+    messages(&cases)
 }

@@ -1,4 +1,7 @@
 //! Go's `fmt`: printing values with and without a format.
+//!
+//! A format or a list can ask for far more text than it is long. Once there are more than `room`
+//! bytes nothing more is printed, and what there is comes back, for the caller to refuse.
 
 mod float;
 mod format;
@@ -12,16 +15,16 @@ use printer::Printer;
 ///
 /// # Errors
 /// A value is nested too deeply to be printed.
-pub(crate) fn sprint(args: &[Value]) -> Result<String, String> {
-    sprint_with(Printer::default(), args)
+pub(crate) fn sprint(args: &[Value], room: usize) -> Result<String, String> {
+    sprint_with(Printer::new(room), args)
 }
 
 /// The same, as an action prints them: what pointers point to.
 ///
 /// # Errors
 /// A value is nested too deeply to be printed.
-pub(crate) fn sprint_pointees(args: &[Value]) -> Result<String, String> {
-    sprint_with(Printer::of_pointees(), args)
+pub(crate) fn sprint_pointees(args: &[Value], room: usize) -> Result<String, String> {
+    sprint_with(Printer::of_pointees(room), args)
 }
 
 fn sprint_with(mut printer: Printer, args: &[Value]) -> Result<String, String> {
@@ -42,8 +45,8 @@ fn sprint_with(mut printer: Printer, args: &[Value]) -> Result<String, String> {
 ///
 /// # Errors
 /// A value is nested too deeply to be printed.
-pub(crate) fn sprintln(args: &[Value]) -> Result<String, String> {
-    let mut printer = Printer::default();
+pub(crate) fn sprintln(args: &[Value], room: usize) -> Result<String, String> {
+    let mut printer = Printer::new(room);
     for (i, arg) in args.iter().enumerate() {
         if i > 0 {
             printer.out.push(' ');
@@ -58,15 +61,15 @@ pub(crate) fn sprintln(args: &[Value]) -> Result<String, String> {
 ///
 /// # Errors
 /// A value is nested too deeply to be printed.
-pub(crate) fn sprintf(format: &str, args: &[Value]) -> Result<String, String> {
-    let mut printer = Printer::default();
+pub(crate) fn sprintf(format: &str, args: &[Value], room: usize) -> Result<String, String> {
+    let mut printer = Printer::new(room);
     format::print(&mut printer, format, args);
     printer.finish()
 }
 
 /// One value as `%v` shows it in an error message.
 pub(crate) fn show(value: &Value, verb: char) -> String {
-    let mut printer = Printer::default();
+    let mut printer = Printer::new(usize::MAX);
     printer.print_arg(value, verb);
     printer.finish().unwrap_or_else(|error| error)
 }

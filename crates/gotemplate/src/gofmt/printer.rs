@@ -10,10 +10,11 @@ use std::rc::Rc;
 const MAX_DEPTH: u32 = 200;
 
 /// Text under construction.
-#[derive(Default)]
 pub(super) struct Printer {
     pub(super) out: String,
     pub(super) flags: Flags,
+    /// Nothing more is printed once there are more bytes.
+    room: usize,
     /// Arguments that are pointers are replaced by what they point to.
     pointees: bool,
     /// A value is being shown inside an error such as `%!d(string=hi)`: it shows itself without
@@ -24,9 +25,22 @@ pub(super) struct Printer {
 }
 
 impl Printer {
+    /// A printer of about `room` bytes.
+    pub(super) fn new(room: usize) -> Printer {
+        Printer {
+            out: String::new(),
+            flags: Flags::default(),
+            room,
+            pointees: false,
+            erroring: false,
+            depth: 0,
+            too_deep: false,
+        }
+    }
+
     /// A printer that shows what pointers point to.
-    pub(super) fn of_pointees() -> Printer {
-        Printer { pointees: true, ..Printer::default() }
+    pub(super) fn of_pointees(room: usize) -> Printer {
+        Printer { pointees: true, ..Printer::new(room) }
     }
 
     pub(super) fn finish(self) -> Result<String, String> {
@@ -38,6 +52,9 @@ impl Printer {
 
     /// Prints an argument.
     pub(super) fn print_arg(&mut self, arg: &Value, verb: char) {
+        if self.out.len() > self.room {
+            return;
+        }
         match (arg, verb) {
             (Value::Nil, 'T' | 'v') => self.flags.pad(&mut self.out, "<nil>"),
             (Value::Nil, _) => self.bad_verb(None, verb),
@@ -70,6 +87,9 @@ impl Printer {
     fn print_value(&mut self, value: &Value, verb: char, depth: u32) {
         if self.depth >= MAX_DEPTH {
             self.too_deep = true;
+            return;
+        }
+        if self.out.len() > self.room {
             return;
         }
         self.depth += 1;

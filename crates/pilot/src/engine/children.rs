@@ -2,20 +2,25 @@
 
 use std::{
     collections::HashMap,
-    io::{IsTerminal as _, stdin},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use config::{
-    Command, Config,
-    job::{JobId, StopTarget},
+    Config,
+    job::{JobEvent, JobId, StopTarget},
 };
-use process::{ExitStatus, Group, Pid, Processes, Signal, Source, SpawnError, Spec, Streams};
+use process::{
+    Capture, ExitStatus, Group, Pid, Processes, Signal, SpawnError, Streams, Tail, Traffic,
+};
 
+use super::{
+    program::{Place, Program, stop_signal},
+    sensors::Sensors,
+};
 use crate::{
     environment::Environment,
-    logging::level,
-    machine::{CheckRun, Input},
+    machine::{CheckRun, Input, Kept},
 };
 
 /// All children, by what they are for.
@@ -32,25 +37,30 @@ enum Purpose {
     Check(JobId, CheckRun),
 }
 
+/// What all jobs of one configuration can run.
+pub(super) struct Plan(Vec<Programs>);
+
 /// What one job can run, and what of it is running.
 struct Programs {
     name: String,
     main: Option<Program>,
     pid_variable: Option<String>,
+    signal: Signal,
     target: StopTarget,
     running: Option<Pid>,
+    /// What the running process writes, if it is a sensor.
+    capture: Option<Capture>,
     wish: Wish,
     check: Option<Program>,
-    checking: Option<Pid>,
+    checking: Option<(Pid, Instant)>,
+    /// How long the last check took.
+    took: Option<Duration>,
+    /// What the last check has written.
+    said: Tail,
+    /// Until a check that was started counts: what the one before has said.
+    earlier: Option<String>,
     outcome: Outcome,
     health: Health,
-}
-
-/// A command and its streams, ready to be started.
-struct Program {
-    command: Command,
-    streams: Streams,
-    group: Group,
 }
 
 /// What we want of a running process.
@@ -84,17 +94,29 @@ pub(super) enum Health {
 }
 
 impl Children {
-    pub(super) fn new(processes: Processes, config: &Config) -> Children {
-        let jobs = config.jobs.iter().map(Programs::new).collect();
+    pub(super) fn new(processes: Processes, Plan(jobs): Plan) -> Children {
         Children { processes, purposes: HashMap::new(), jobs }
     }
 
     /// Starts a job's process. `Some`: it could not be started.
-    pub(super) fn start(&mut self, id: JobId, environment: &mut Environment) -> Option<Input> {
+    pub(super) fn start(
+        &mut self,
+        id: JobId,
+        environment: &mut Environment,
+        sensors: &Sensors,
+    ) -> Option<Input> {
         let job = self.jobs.get_mut(id.0)?;
         let program = job.main.as_ref()?;
-        match spawn(&mut self.processes, program, environment) {
+        let capture = sensors.capture(id);
+        let streams = match (&capture, &program.streams) {
+            (Some(capture), Streams::Lines { source }) => {
+                Streams::Capture(capture.clone().with_stderr(Arc::clone(source)))
+            }
+            (_, streams) => streams.clone(),
+        };
+        match program.start(&mut self.processes, streams, environment) {
             Ok(pid) => {
+                job.capture = capture;
                 log::debug!("{} has started with pid {pid}", job.name);
                 job.running = Some(pid);
                 job.wish = Wish::Run;
@@ -120,15 +142,22 @@ impl Children {
     ) -> Option<Input> {
         let job = self.jobs.get_mut(id.0)?;
         let program = job.check.as_ref()?;
-        match spawn(&mut self.processes, program, environment) {
+        // One that was abandoned has not become the last one.
+        if job.earlier.is_none() {
+            let failed = job.health == Health::Unhealthy;
+            job.earlier = Some(job.last_words(failed.then_some(JobEvent::Unhealthy)));
+        }
+        job.said.clear();
+        match program.start(&mut self.processes, program.streams.clone(), environment) {
             Ok(pid) => {
-                job.checking = Some(pid);
+                job.checking = Some((pid, Instant::now()));
                 job.outcome = Outcome::Exited(ExitStatus::Code(0));
                 self.purposes.insert(pid, Purpose::Check(id, run));
                 None
             }
             Err(error) => {
                 let status = ExitStatus::Code(error.exit_code());
+                job.earlier = None;
                 job.outcome = Outcome::Impossible(error);
                 Some(Input::Checked(id, run, status))
             }
@@ -142,8 +171,8 @@ impl Children {
         job.wish = Wish::Stop;
         log::debug!("{} is asked to stop", job.name);
         match job.target {
-            StopTarget::Process => self.processes.signal(pid, Signal::SIGTERM),
-            StopTarget::Group => signal_group(&self.processes, job, pid, Signal::SIGTERM),
+            StopTarget::Process => self.processes.signal(pid, job.signal),
+            StopTarget::Group => signal_group(&self.processes, job, pid, job.signal),
         }
     }
 
@@ -163,7 +192,7 @@ impl Children {
     /// Kills a running check and its descendants.
     pub(super) fn kill_check(&mut self, id: JobId) {
         if let Some(job) = self.jobs.get_mut(id.0)
-            && let Some(pid) = job.checking
+            && let Some((pid, _)) = job.checking
         {
             job.outcome = Outcome::Overdue;
             log::debug!("the check of {} (pid {pid}) is killed", job.name);
@@ -174,6 +203,7 @@ impl Children {
     /// A check has counted; tells the log if its result is another than that of the one before.
     pub(super) fn checked(&mut self, id: JobId, health: Health) {
         let Some(job) = self.jobs.get_mut(id.0) else { return };
+        job.earlier = None;
         let before = std::mem::replace(&mut job.health, health);
         if before == health {
             return;
@@ -196,12 +226,26 @@ impl Children {
         }
     }
 
-    /// Tells the log of a job that will never start.
-    pub(super) fn unreachable(&self, id: JobId) {
+    /// Tells the log of a job that will never start, for want of these events.
+    pub(super) fn unreachable(&self, id: JobId, awaited: &str) {
         if let Some(job) = self.jobs.get(id.0)
             && job.main.is_some()
         {
-            log::warn!("{} will never start: what it waits for cannot come any more", job.name);
+            log::warn!("{} will never start: {awaited} cannot come any more", job.name);
+        }
+    }
+
+    /// Tells the log of a job that has waited for these events as long as it may.
+    pub(super) fn gave_up(&self, id: JobId, awaited: &str) {
+        if let Some(job) = self.jobs.get(id.0) {
+            log::warn!("{} does not run: it has waited in vain for {awaited}", job.name);
+        }
+    }
+
+    /// Tells the log whose exit ends the program.
+    pub(super) fn decided(&self, id: JobId, code: u8) {
+        if let Some(job) = self.jobs.get(id.0) {
+            log::info!("the exit of {} is the end of all: stopping, with {code}", job.name);
         }
     }
 
@@ -214,6 +258,48 @@ impl Children {
                 job.name
             );
         }
+    }
+
+    /// A job's process, while it runs.
+    pub(super) fn pid(&self, id: JobId) -> Option<Pid> {
+        self.jobs.get(id.0)?.running
+    }
+
+    /// What a sensor's process, which has exited, has written.
+    pub(super) fn captured(&mut self, id: JobId) -> Option<Capture> {
+        self.jobs.get_mut(id.0)?.capture.take()
+    }
+
+    /// How long a job's check, which has just ended, took. `None`: another one has ended, which
+    /// did not count any more.
+    pub(super) fn check_took(&mut self, id: JobId) -> Option<Duration> {
+        self.jobs.get_mut(id.0)?.took.take()
+    }
+
+    /// What a job's last check that has ended has said, or else why it has failed.
+    pub(super) fn said(&self, id: JobId, result: Option<JobEvent>) -> String {
+        let Some(job) = self.jobs.get(id.0) else { return String::new() };
+        match &job.earlier {
+            Some(earlier) if result.is_some() => earlier.clone(),
+            Some(_) => String::new(),
+            None => job.last_words(result),
+        }
+    }
+
+    /// How much was logged for each job.
+    pub(super) fn traffic(&self) -> impl Iterator<Item = (&str, Traffic)> {
+        self.jobs.iter().map(|job| {
+            let programs = [&job.main, &job.check].into_iter().flatten();
+            let traffic =
+                programs.fold(Traffic::default(), |sum, program| match &program.streams {
+                    Streams::Lines { source } => {
+                        let Traffic { lines, bytes } = source.traffic();
+                        Traffic { lines: sum.lines + lines, bytes: sum.bytes + bytes }
+                    }
+                    _ => sum,
+                });
+            (job.name.as_str(), traffic)
+        })
     }
 
     /// The next exit. `None`: of a child that no job is concerned with any more. Cancel safe.
@@ -234,8 +320,8 @@ impl Children {
             }
             Purpose::Check(id, run) => {
                 let job = self.jobs.get_mut(id.0)?;
-                if job.checking == Some(exit.pid) {
-                    job.checking = None;
+                if let Some((_, since)) = job.checking.take_if(|(pid, _)| *pid == exit.pid) {
+                    job.took = Some(since.elapsed());
                     if !matches!(job.outcome, Outcome::Overdue) {
                         job.outcome = Outcome::Exited(exit.status);
                     }
@@ -245,85 +331,94 @@ impl Children {
         }
     }
 
-    /// The next configuration comes into force. `kept` is the application's place in the old and
-    /// in the new one; all other children are strangers from now on.
-    pub(super) fn succeed(
-        &mut self,
-        config: &Config,
-        kept: Option<(JobId, JobId)>,
-        environment: &mut Environment,
-    ) {
-        let running = kept.and_then(|(old, _)| self.jobs.get(old.0)?.running);
-        self.jobs = config.jobs.iter().map(Programs::new).collect();
-        self.purposes.clear();
-        if let (Some((_, new)), Some(pid)) = (kept, running)
-            && let Some(job) = self.jobs.get_mut(new.0)
-        {
-            job.running = Some(pid);
-            self.purposes.insert(pid, Purpose::Main(new));
-            if let Some(variable) = &job.pid_variable {
-                environment.running(variable, pid);
+    /// The next configuration comes into force. Children of jobs that it does not keep are
+    /// strangers from now on.
+    pub(super) fn succeed(&mut self, plan: Plan, kept: &Kept, environment: &mut Environment) {
+        let Plan(jobs) = plan;
+        let mut before = std::mem::replace(&mut self.jobs, jobs);
+        self.purposes.retain(|_, purpose| {
+            let (Purpose::Main(id) | Purpose::Check(id, _)) = purpose;
+            match kept.new_place(*id) {
+                Some(new) => {
+                    *id = new;
+                    true
+                }
+                None => false,
+            }
+        });
+        for (old, new) in kept.pairs() {
+            if let (Some(before), Some(job)) = (before.get_mut(old.0), self.jobs.get_mut(new.0)) {
+                // Its sources count on, and what its check has said stays said.
+                std::mem::swap(&mut job.main, &mut before.main);
+                std::mem::swap(&mut job.check, &mut before.check);
+                std::mem::swap(&mut job.said, &mut before.said);
+                std::mem::swap(&mut job.outcome, &mut before.outcome);
+                job.earlier = before.earlier.take();
+                job.running = before.running;
+                job.capture = before.capture.take();
+                job.wish = before.wish;
+                job.checking = before.checking;
+                job.health = before.health;
+                if let (Some(variable), Some(pid)) = (&job.pid_variable, job.running) {
+                    environment.running(variable, pid);
+                }
             }
         }
     }
 }
 
+impl Plan {
+    /// Prepares what a configuration can run.
+    ///
+    /// # Errors
+    /// A job's user or group does not exist.
+    pub(super) fn build(config: &Config) -> Result<Plan, String> {
+        config.jobs.iter().map(Programs::build).collect::<Result<_, _>>().map(Plan)
+    }
+}
+
 impl Programs {
-    fn new(job: &config::Job) -> Programs {
-        let main =
-            job.exec.as_ref().map(|exec| Program::new(&job.name, &exec.command, exec.streams));
+    fn build(job: &config::Job) -> Result<Programs, String> {
+        let place = Place::of(job)?;
+        let said = Tail::new();
+        let main = job
+            .exec
+            .as_ref()
+            .map(|exec| Program::new(&job.name, &exec.command, exec.streams, &place, None));
         let check = job.health.as_ref().and_then(|health| {
-            Some(Program::new(&job.name, health.command.as_ref()?, health.streams))
+            let command = health.command.as_ref()?;
+            Some(Program::new(&job.name, command, health.streams, &place, Some(&said)))
         });
-        Programs {
+        Ok(Programs {
             name: job.name.clone(),
             main,
             pid_variable: job.exec.as_ref().and_then(|exec| exec.pid_variable.clone()),
+            signal: stop_signal(job.stop.signal),
             target: job.stop.target,
             running: None,
+            capture: None,
             wish: Wish::Run,
             check,
             checking: None,
+            took: None,
+            said,
+            earlier: None,
             outcome: Outcome::Exited(ExitStatus::Code(0)),
             health: Health::Unknown,
+        })
+    }
+
+    /// What the check that was started last has said, or else why it has failed.
+    fn last_words(&self, result: Option<JobEvent>) -> String {
+        let said = self.said.text();
+        match &self.outcome {
+            _ if !said.is_empty() || result != Some(JobEvent::Unhealthy) => said,
+            Outcome::Exited(status) if status.success() => said,
+            Outcome::Exited(status) => format!("the check {status}, and wrote nothing"),
+            Outcome::Overdue => "the check took too long and was killed".to_owned(),
+            Outcome::Impossible(error) => format!("the check cannot be started: {error}"),
         }
     }
-}
-
-impl Program {
-    fn new(name: &str, command: &Command, streams: config::job::Streams) -> Program {
-        let interactive = matches!(streams, config::job::Streams::Inherit) && stdin().is_terminal();
-        Program {
-            command: command.clone(),
-            streams: match streams {
-                config::job::Streams::Inherit => Streams::Inherit,
-                config::job::Streams::Raw => Streams::Raw,
-                config::job::Streams::Logged { stdout, stderr } => Streams::Lines {
-                    source: Arc::new(Source {
-                        name: name.to_owned(),
-                        stdout: level(stdout),
-                        stderr: level(stderr),
-                    }),
-                },
-            },
-            // A program in a group of its own could not read from the terminal.
-            group: if interactive { Group::Ours } else { Group::Own },
-        }
-    }
-}
-
-fn spawn(
-    processes: &mut Processes,
-    program: &Program,
-    environment: &Environment,
-) -> Result<Pid, SpawnError> {
-    processes.spawn(&Spec {
-        program: &program.command.program,
-        args: &program.command.args,
-        environment: environment.variables(),
-        streams: program.streams.clone(),
-        group: program.group,
-    })
 }
 
 /// A process that shares our group is signalled alone: the group is ours too.

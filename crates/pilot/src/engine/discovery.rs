@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use catalog::{
-    Catalog, Query, Registrar, Registration, Status,
+    Availability, Catalog, Freshness, Query, Registrar, Registration, Status,
     consul::{Address, Consul, Options, Tls},
 };
 use config::{
@@ -15,7 +15,11 @@ use config::{
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
-use crate::machine::Deregistration;
+use crate::machine::{Deregistration, Instances, Kept};
+
+/// What etcd is answered with.
+pub(super) const NO_ETCD: &str =
+    "etcd: this version registers in Consul only; name a Consul agent with `consul` instead";
 
 /// How long a deregistration may hold up a stop: an agent that answers does so in milliseconds,
 /// and one that is frozen must not keep the application from its SIGTERM.
@@ -33,7 +37,10 @@ pub(super) struct Discovery {
     registry: Option<Registry>,
     identity: Identity,
     instances: Vec<Option<Instance>>,
-    queries: Vec<(Query, Arc<[catalog::Instance]>)>,
+    /// What is watched, and what was seen there last; `None`: nothing yet.
+    queries: Vec<(Query, Option<Arc<[catalog::Instance]>>)>,
+    /// How old that knowledge is.
+    freshness: Vec<Option<Freshness>>,
     watches: JoinSet<()>,
     changes: mpsc::Receiver<(WatchId, Arc<[catalog::Instance]>)>,
     changed: mpsc::Sender<(WatchId, Arc<[catalog::Instance]>)>,
@@ -86,6 +93,16 @@ struct Registry {
     registrar: Registrar,
 }
 
+/// How it stands with the catalog.
+pub(super) struct Connection {
+    /// What it is and where.
+    pub(super) name: String,
+    /// Why it cannot be used; `None`: it answers.
+    pub(super) outage: Option<String>,
+    /// Since when that is so.
+    pub(super) since: std::time::Instant,
+}
+
 /// What a change or an answer of the catalog means.
 pub(super) enum News {
     /// These instances are healthy now.
@@ -104,7 +121,7 @@ impl Discovery {
         config: &Config,
         previous: Option<&Discovery>,
     ) -> Result<Discovery, String> {
-        let queries = config.watches.iter().map(|watch| (query(watch), Arc::from([]))).collect();
+        let queries: Vec<_> = config.watches.iter().map(|watch| (query(watch), None)).collect();
         let previous = previous.and_then(|discovery| discovery.registry.as_ref());
         let registry = match (&config.catalog, previous) {
             (None, _) => None,
@@ -123,6 +140,7 @@ impl Discovery {
                 Generation::V3 => Identity::IdAndPlace,
             },
             instances: config.jobs.iter().map(instance).collect(),
+            freshness: vec![None; queries.len()],
             queries,
             watches: JoinSet::new(),
             changes,
@@ -184,21 +202,63 @@ impl Discovery {
         });
     }
 
-    /// What a watch has seen has not been acted upon to its end: for the next configuration it is
-    /// as if nothing were known.
-    pub(super) fn forget(&mut self, id: WatchId) {
-        if let Some((_, known)) = self.queries.get_mut(id.0) {
-            *known = catalog::unknown();
-        }
-    }
-
     /// What the same watches of the previous configuration have seen is no change.
     pub(super) fn inherit(&mut self, previous: &Discovery) {
         for (query, known) in &mut self.queries {
             if let Some((_, seen)) = previous.queries.iter().find(|(other, _)| same(other, query)) {
-                *known = Arc::clone(seen);
+                known.clone_from(seen);
             }
         }
+    }
+
+    /// The instances of kept jobs are as they were. If the catalog is another one they leave the old
+    /// one; if it is the same with other settings (a new token), it needs to hear nothing of that.
+    /// Either way they are registered at once, as healthy as they are.
+    pub(super) fn keep(
+        &mut self,
+        previous: &Discovery,
+        kept: &Kept,
+        is_healthy: impl Fn(JobId) -> bool,
+    ) {
+        let (old_registry, registry) = (&previous.registry, &self.registry);
+        let same = match (old_registry, registry) {
+            (Some(old), Some(new)) => Arc::ptr_eq(&old.catalog, &new.catalog),
+            _ => false,
+        };
+        for (old, new) in kept.pairs() {
+            let (Some(Some(before)), Some(Some(instance))) =
+                (previous.instances.get(old.0), self.instances.get_mut(new.0))
+            else {
+                continue;
+            };
+            if same || before.presence == Presence::Never {
+                instance.presence = before.presence;
+                continue;
+            }
+            let moved = old_registry
+                .as_ref()
+                .filter(|old| !registry.as_ref().is_some_and(|new| old.is_where(new)));
+            if let Some(left) = moved {
+                // It counts from now on, whether or not anybody waits for it.
+                let id = &before.registration.id;
+                drop(left.registrar.deregister(id, DEREGISTRATION_PERSISTENCE));
+            }
+            if let Some(Registry { registrar, .. }) = registry {
+                instance.presence = Presence::Wanted;
+                if is_healthy(new) {
+                    registrar.passing(&instance.registration);
+                } else {
+                    let status = instance.initial.unwrap_or(Status::Critical);
+                    registrar.announce(&instance.registration, status);
+                }
+            }
+        }
+    }
+
+    /// What a watch has seen last; `None`: it has seen nothing yet.
+    pub(super) fn seen(&self, id: WatchId) -> Option<Instances> {
+        let (_, known) = self.queries.get(id.0)?;
+        Some(Instances::of(known.as_ref()?))
     }
 
     /// Begins to watch.
@@ -208,10 +268,14 @@ impl Discovery {
             return;
         };
         let catalog = Arc::clone(&registry.catalog);
-        let mut watch = catalog::watch_from(catalog, query.clone(), Arc::clone(known));
+        let known = known.clone().unwrap_or_else(|| Arc::from([]));
+        let mut watch = catalog::watch_from(catalog, query.clone(), Arc::clone(&known));
+        if let Some(freshness) = self.freshness.get_mut(id.0) {
+            *freshness = Some(watch.freshness());
+        }
         let changed = self.changed.clone();
         let identity = self.identity;
-        let mut seen = identity.of(known);
+        let mut seen = identity.of(&known);
         self.watches.spawn(async move {
             loop {
                 let instances = watch.changed().await;
@@ -232,13 +296,49 @@ impl Discovery {
         (self.changed, self.changes) = mpsc::channel(CHANGES);
     }
 
+    /// The healthy instances that a watch has seen last.
+    pub(super) fn instances(&self, id: WatchId) -> &[catalog::Instance] {
+        self.queries.get(id.0).and_then(|(_, known)| known.as_deref()).unwrap_or_default()
+    }
+
+    /// How long ago the catalog has confirmed that; `None`: it has not answered yet.
+    pub(super) fn age(&self, id: WatchId, now: std::time::Instant) -> Option<Duration> {
+        self.freshness.get(id.0)?.as_ref()?.age(now)
+    }
+
+    /// Tells of every request to the catalog from now on.
+    pub(super) fn observe(&self, observer: &Arc<dyn catalog::Observer>) {
+        if let Some(registry) = &self.registry {
+            registry.catalog.reachability().observe(Arc::clone(observer));
+        }
+    }
+
+    /// Whether the catalog has acknowledged a job's service.
+    pub(super) fn is_registered(&self, job: JobId) -> bool {
+        let instance = self.instances.get(job.0).and_then(Option::as_ref);
+        let registrar = self.registry.as_ref().map(|registry| &registry.registrar);
+        instance
+            .zip(registrar)
+            .is_some_and(|(instance, registrar)| registrar.is_registered(&instance.registration.id))
+    }
+
+    /// How it stands with the catalog; `None`: there is none.
+    pub(super) fn connection(&self) -> Option<Connection> {
+        let reachability = self.registry.as_ref()?.catalog.reachability();
+        let (outage, since) = match reachability.availability() {
+            Availability::Up { since } => (None, since),
+            Availability::Down { since, reason } => (Some(reason), since),
+        };
+        Some(Connection { name: reachability.name().to_owned(), outage, since })
+    }
+
     /// The next thing that the catalog says. Cancel safe.
     pub(super) async fn next(&mut self) -> News {
         loop {
             tokio::select! {
                 Some((watch, instances)) = self.changes.recv() => {
                     if let Some((_, known)) = self.queries.get_mut(watch.0) {
-                        *known = Arc::clone(&instances);
+                        *known = Some(Arc::clone(&instances));
                     }
                     return News::Changed(watch, instances);
                 }
@@ -260,6 +360,16 @@ impl Discovery {
 }
 
 impl Registry {
+    /// Whether both are the same catalog, whatever else differs.
+    fn is_where(&self, other: &Registry) -> bool {
+        match (&self.settings, &other.settings) {
+            (config::Catalog::Consul(one), config::Catalog::Consul(other)) => {
+                one.address == other.address
+            }
+            (one, other) => one == other,
+        }
+    }
+
     fn build(settings: &config::Catalog) -> Result<Registry, String> {
         let catalog: Arc<dyn Catalog> = match settings {
             config::Catalog::Consul(consul) => {
@@ -270,9 +380,7 @@ impl Registry {
                 Arc::new(Consul::build(options).map_err(|error| error.to_string())?)
             }
             config::Catalog::Etcd(_) => {
-                return Err("etcd: this version registers in Consul only; \
-                            name a Consul agent with `consul` instead"
-                    .to_owned());
+                return Err(NO_ETCD.to_owned());
             }
         };
         // The task ends with the last handle, that is with the last configuration that uses it.
@@ -309,7 +417,7 @@ fn instance(job: &config::Job) -> Option<Instance> {
         address: service.address.to_string(),
         port: service.port,
         tags: service.tags.clone(),
-        meta: std::collections::BTreeMap::new(),
+        meta: service.meta.clone(),
         ttl: service.ttl,
         enable_tag_override: service.enable_tag_override,
         deregister_critical_after: service.deregister_critical_after,

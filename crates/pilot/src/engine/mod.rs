@@ -5,28 +5,52 @@
 //! thread. What comes of it arrives as the next input.
 
 mod children;
+mod control;
 mod discovery;
+mod measure;
+mod program;
+mod reload;
+mod sensors;
+mod status;
 
-use std::{collections::VecDeque, io, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
+use ::control::{Events, Observer, wire};
 use config::{
     Config, Generation, Logging,
-    job::{GlobalEvent, JobEvent, SignalEvent, Trigger},
+    job::{GlobalEvent, JobEvent, JobId, Role, SignalEvent, Trigger},
     watch::WatchId,
 };
+use metrics::{Counter, Family};
 use process::{Output, Processes};
+use tokio::task::JoinSet;
 
 use crate::{
     environment::Environment,
-    logging,
-    machine::{Action, Input, Instances, Machine, Maintenance, Urgency},
+    event, logging,
+    machine::{Action, Input, Instances, Machine, Urgency},
     signals::{Received, Signals},
+    telemetry::{Endpoint, Metrics},
 };
-use children::{Children, Health};
+use children::{Children, Health, Plan};
+use control::Control;
 use discovery::{Discovery, News};
+pub(crate) use reload::Reload;
+use reload::Successor;
+use sensors::Sensors;
+use status::Clock;
 
-/// Reads the configuration once more, for a reload.
-pub(crate) type Reload = Box<dyn Fn() -> Result<Config, String>>;
+/// How long after the start of a configuration what was needed only for that leaves memory: it has
+/// registered, watches and checks by then.
+const TIDY: Duration = Duration::from_secs(2);
+
+/// Requests to the control socket, by status and path, once somebody measures.
+type Counted = Arc<Mutex<Option<Family<Counter, 2>>>>;
 
 /// The program at work.
 pub(crate) struct Engine {
@@ -36,17 +60,36 @@ pub(crate) struct Engine {
     environment: Environment,
     signals: Signals,
     output: Output,
-    reload: Reload,
+    /// Reads the configuration once more.
+    read: Reload,
+    /// When we began.
+    started: Instant,
+    clock: Clock,
+    sensors: Sensors,
+    control: Option<Control>,
+    /// Control sockets that a reload has moved elsewhere, until their last answers are given.
+    closing: JoinSet<()>,
+    /// Those who listen to events.
+    events: Events,
+    /// Counts requests to the control socket.
+    requests: Observer,
+    /// Where to; nowhere without telemetry.
+    counted: Counted,
+    endpoint: Option<Endpoint>,
+    metrics: Option<Metrics>,
     /// How we log; a reload changes it before the machine's configuration.
     logging: Logging,
-    /// A valid configuration that waits for its predecessor to make room.
+    /// A valid configuration that waits for its turn.
     next: Option<Successor>,
+    /// The one for which the configuration in force is making room.
+    coming: Option<Successor>,
+    /// How many configurations have come into force.
+    generation: u64,
+    /// When what only a start needs should leave memory.
+    tidy: Option<Instant>,
     inputs: VecDeque<Input>,
-}
-
-struct Successor {
-    config: Arc<Config>,
-    discovery: Discovery,
+    /// Whether the last thing that was heard was an exit.
+    reaped: bool,
 }
 
 impl Engine {
@@ -54,30 +97,68 @@ impl Engine {
     /// within a tokio runtime.
     ///
     /// # Errors
-    /// The catalog's settings cannot be used, or the kernel refuses to tell of children.
+    /// The catalog's settings cannot be used, a job's user does not exist, an address or a socket
+    /// cannot be listened on, or the kernel refuses to tell of children.
     pub(crate) fn build(
         config: Config,
         signals: Signals,
         output: Output,
-        reload: Reload,
+        read: Reload,
     ) -> Result<Engine, String> {
         let system = |error: io::Error| format!("cannot listen for the exits of children: {error}");
         let discovery = Discovery::build(&config, None)?;
         let environment = Environment::new(&config);
         let processes = Processes::start(output.clone()).map_err(system)?;
-        let children = Children::new(processes, &config);
-        Ok(Engine {
+        let children = Children::new(processes, Plan::build(&config)?);
+        let counted = Counted::default();
+        let requests = counter(&counted);
+        let events = Events::new();
+        let control = match &config.control {
+            None => None,
+            Some(path) => match reload::open(path, &events, &requests) {
+                Ok(control) => Some(control),
+                Err(error) if control::is_optional(path) => {
+                    log::warn!(
+                        "{error}; going on without: -status, -reload and so on will not work"
+                    );
+                    None
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        let listen = config.telemetry.as_ref().map(|telemetry| telemetry.listen);
+        let endpoint = listen.map(reload::listen).transpose()?;
+        let config = Arc::new(config);
+        let mut sensors = Sensors::default();
+        sensors.describe(&config);
+        let mut engine = Engine {
             logging: config.logging.clone(),
-            machine: Machine::new(Arc::new(config)),
+            machine: Machine::new(Arc::clone(&config), Instant::now()),
             children,
             discovery,
             environment,
             signals,
             output,
-            reload,
+            read,
+            started: Instant::now(),
+            clock: Clock::now(),
+            sensors,
+            control,
+            closing: JoinSet::new(),
+            events,
+            requests,
+            counted,
+            endpoint,
+            metrics: None,
             next: None,
+            coming: None,
+            generation: 1,
+            tidy: None,
             inputs: VecDeque::new(),
-        })
+            reaped: false,
+        };
+        engine.measure(&config);
+        Ok(engine)
     }
 
     /// Runs until everything has stopped; answers with our exit code.
@@ -87,12 +168,15 @@ impl Engine {
             if let Some(input) = self.inputs.pop_front()
                 && let Some(code) = self.handle(input)
             {
+                if let Some(control) = self.control {
+                    control.close().await;
+                }
                 return code;
             }
             // Even if more is to be handled: what follows from a failed start may be another
-            // start, without end, and must not make us deaf. The runtime has to be given its turn
-            // to hear of anything.
-            if !self.inputs.is_empty() {
+            // start, and from an exit another exit, without end, and must not make us deaf. The
+            // runtime has to be given its turn to hear of anything, signals included.
+            if !self.inputs.is_empty() || self.reaped {
                 tokio::task::yield_now().await;
             }
             let input = self.hear().await;
@@ -103,26 +187,50 @@ impl Engine {
     /// Waits for the next thing to happen. `None`: it concerns no job.
     async fn hear(&mut self) -> Option<Input> {
         let deadline = self.machine.deadline();
+        let reaped = std::mem::take(&mut self.reaped);
         tokio::select! {
             // In this order: what has ended comes before what is to begin, and before news.
             biased;
             signal = self.signals.next() => self.signalled(signal),
-            exit = self.children.next_exit(&mut self.environment) => exit,
-            () = std::future::ready(()), if !self.inputs.is_empty() => None,
-            () = until(deadline) => Some(Input::Tick),
+            exit = self.children.next_exit(&mut self.environment), if !reaped => {
+                self.reaped = true;
+                exit
+            }
+            due = until(deadline) => {
+                self.time_loop(due);
+                Some(Input::Tick)
+            }
+            call = next_of(&mut self.control, Control::next) => self.called(call),
+            ask = next_of(&mut self.endpoint, Endpoint::next) => {
+                self.asked(ask);
+                None
+            }
+            reading = self.sensors.next() => {
+                self.read(reading);
+                None
+            }
             news = self.discovery.next() => Some(match news {
                 News::Deregistered(job, number) => Input::Deregistered(job, number),
                 News::Changed(watch, instances) => self.changed(watch, &instances),
             }),
+            Some(_) = self.closing.join_next() => None,
+            _ = until(self.tidy) => {
+                self.tidy = None;
+                process::release_code();
+                None
+            }
+            // Whatever is queued waits for one thing of each kind at most, and delays nothing.
+            // After an exit everything else comes first once: exits may follow each other without end.
+            () = std::future::ready(()), if !self.inputs.is_empty() || reaped => None,
         }
     }
 
     fn changed(&self, id: WatchId, instances: &[catalog::Instance]) -> Input {
         if let Some(watch) = self.machine.config().watches.get(id.0) {
             log::info!("{} has changed: {} healthy", watch.name, instances.len());
+            self.count_instances(id, instances.len());
         }
-        let instances = if instances.is_empty() { Instances::None } else { Instances::Some };
-        Input::Changed(self.source(id), instances)
+        Input::Changed(self.source(id), Instances::of(instances))
     }
 
     /// In 3.x, watches of one name (a service's tags, say) are one source of events: the first of
@@ -153,70 +261,47 @@ impl Engine {
                 None
             }
             (Received::Hangup, Generation::V2) if self.machine.is_stopping() => None,
-            (Received::Hangup, Generation::V2) => self.reload(),
+            // What was wrong with it stands in the log.
+            (Received::Hangup, Generation::V2) => self.reload().unwrap_or(None),
             (Received::User1, Generation::V2) => {
                 self.output.reopen();
-                Some(Input::Maintenance(self.toggle_maintenance()))
+                Some(Input::ToggleMaintenance)
             }
             (Received::User2, Generation::V2) => None,
         }
     }
 
-    fn toggle_maintenance(&self) -> Maintenance {
-        match self.machine.maintenance() {
-            Maintenance::Off => {
-                log::info!("maintenance: services leave the catalog until the next SIGUSR1");
-                Maintenance::On
-            }
-            Maintenance::On => {
-                log::info!("maintenance is over: services return to the catalog");
-                Maintenance::Off
-            }
-        }
-    }
-
-    /// Reads the configuration again. A bad one changes nothing.
-    fn reload(&mut self) -> Option<Input> {
-        let next = (self.reload)().and_then(|config| {
-            if config.generation != Generation::V2 {
-                return Err("it is of the 3.x generation now, and a running 1.x/2.x application \
-                            cannot be turned into jobs: restart instead"
-                    .to_owned());
-            }
-            let discovery = Discovery::build(&config, Some(&self.discovery))?;
-            if config.logging != self.logging {
-                logging::change(&config.logging)
-                    .map_err(|error| format!("logging.output: cannot write there: {error}"))?;
-                self.logging = config.logging.clone();
-            }
-            Ok(Successor { config: Arc::new(config), discovery })
-        });
-        match next {
-            Ok(next) => {
-                log::info!("reloading the configuration");
-                for warning in &next.config.warnings {
-                    log::warn!("{warning}");
-                }
-                self.next = Some(next);
-                Some(Input::Tick)
-            }
-            Err(errors) => {
-                log::error!("the configuration was not reloaded, the old one stays: {errors}");
-                None
-            }
-        }
-    }
-
     /// Lets the machine decide and does what it says. `Some`: all is over.
     fn handle(&mut self, input: Input) -> Option<u8> {
-        for action in self.machine.on(input, Instant::now()) {
+        match input {
+            Input::Start => self.tidy = Instant::now().checked_add(TIDY),
+            Input::Checked(job, ..) => self.time_check(job),
+            Input::Exited(job, status) => {
+                if let Some(capture) = self.children.captured(job)
+                    && status.success()
+                {
+                    self.sensors.exited(job, capture);
+                }
+            }
+            _ => {}
+        }
+        let actions = self.machine.on(input, Instant::now());
+        self.perform(actions)
+    }
+
+    fn perform(&mut self, actions: Vec<Action>) -> Option<u8> {
+        for action in actions {
             match action {
                 Action::Spawn(job) => {
-                    let failed = self.children.start(job, &mut self.environment);
+                    let begun = Instant::now();
+                    let failed = self.children.start(job, &mut self.environment, &self.sensors);
+                    self.time_start(begun);
                     self.inputs.extend(failed);
                 }
                 Action::Check(job, run) => {
+                    let begun = Instant::now();
                     let failed = self.children.check(job, run, &self.environment);
+                    self.time_start(begun);
                     self.inputs.extend(failed);
                 }
                 Action::Terminate(job) => self.children.terminate(job),
@@ -228,59 +313,91 @@ impl Engine {
                 Action::Deregister(job, number) => self.discovery.deregister(job, number),
                 Action::Watch(watch) => self.discovery.watch(watch),
                 Action::Published(event) => self.published(event),
-                Action::Unreachable(job) => self.children.unreachable(job),
+                Action::Unreachable(job) => {
+                    self.children.unreachable(job, &self.awaited(job));
+                }
+                Action::GaveUp(job) => self.children.gave_up(job, &self.awaited(job)),
+                Action::Decided(job, code) => self.children.decided(job, code),
                 Action::Overdue(job) => self.children.overdue(job),
                 Action::Retired => self.succeed(),
                 Action::Exit(code) => return Some(code),
             }
         }
-        if self.next.is_some() && self.inputs.is_empty() && self.machine.can_retire() {
-            return self.retire();
-        }
-        None
+        self.retire()
     }
 
-    /// Makes room for the next configuration. A command that is running because a watch has seen
-    /// a change is cut, so the next configuration has to see that change again. Nothing is queued
-    /// now and nothing is heard in between: an input that names a job never meets another machine.
-    fn retire(&mut self) -> Option<u8> {
-        for index in 0..self.machine.config().watches.len() {
-            if self.machine.reacts(self.source(WatchId(index))) {
-                self.discovery.forget(WatchId(index));
-            }
-        }
-        self.discovery.unwatch();
-        self.handle(Input::Retire)
+    fn is_company(&self, id: JobId) -> bool {
+        let job = self.machine.config().jobs.get(id.0);
+        job.is_some_and(|job| job.role == Role::Companion)
     }
 
     fn published(&mut self, event: Trigger) {
-        log::debug!("event: {}", crate::event::describe(event, self.machine.config()));
+        log::debug!("event: {}", event::describe(event, self.machine.config()));
+        self.count_event(event);
+        self.events.publish(|| {
+            let (source, event) = event::words(event, self.machine.config());
+            let time = logging::timestamp(std::time::SystemTime::now());
+            wire::Event { time, source, event: event.to_owned() }
+        });
         match event {
             // Nothing reacts to changes any more, and the catalog's agent may be about to stop.
             Trigger::Global(GlobalEvent::Shutdown) => self.discovery.unwatch(),
+            Trigger::Global(GlobalEvent::EnterMaintenance) => {
+                log::info!("maintenance: services leave the catalog");
+            }
+            Trigger::Global(GlobalEvent::ExitMaintenance) => {
+                log::info!("maintenance is over: services return to the catalog");
+            }
+            // What keeps others company is healthy whenever we are: that is no news.
+            Trigger::Job(job, _) if self.is_company(job) => {}
             Trigger::Job(job, JobEvent::Healthy) => self.children.checked(job, Health::Healthy),
             Trigger::Job(job, JobEvent::Unhealthy) => self.children.checked(job, Health::Unhealthy),
             _ => {}
         }
     }
+}
 
-    /// The next configuration comes into force; the application goes on.
-    fn succeed(&mut self) {
-        let Some(next) = self.next.take() else { return };
-        let (machine, kept) = self.machine.succeed(Arc::clone(&next.config));
-        self.environment.describe(&next.config);
-        self.children.succeed(&next.config, kept, &mut self.environment);
-        self.machine = machine;
-        let previous = std::mem::replace(&mut self.discovery, next.discovery);
-        self.discovery.inherit(&previous);
-        self.inputs.push_front(Input::Start);
+/// What would keep this configuration from starting here, though it is valid: it may be meant for
+/// another machine.
+pub(crate) fn advice(config: &Config) -> Vec<String> {
+    let identities =
+        Plan::build(config).err().map(|error| format!("{error}: it would not start here"));
+    let etcd = matches!(config.catalog, Some(config::Catalog::Etcd(_)))
+        .then(|| format!("{}: no start with this version", discovery::NO_ETCD));
+    let folders = config.jobs.iter().filter_map(|job| {
+        let folder = job.surroundings.workdir.as_ref().filter(|folder| !folder.is_dir())?;
+        let (name, folder) = (&job.name, folder.display());
+        Some(format!("jobs ({name}): workdir {folder} is no folder here, or not yet"))
+    });
+    identities.into_iter().chain(etcd).chain(folders).collect()
+}
+
+/// Sleeps until then, or for ever; answers when that was.
+async fn until(deadline: Option<Instant>) -> Instant {
+    match deadline {
+        Some(at) => {
+            tokio::time::sleep_until(at.into()).await;
+            at
+        }
+        None => std::future::pending().await,
     }
 }
 
-/// Sleeps until then, or for ever.
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
+/// What comes next from something that there may be; pending if there is not.
+async fn next_of<S, T>(source: &mut Option<S>, next: impl AsyncFnOnce(&mut S) -> T) -> T {
+    match source {
+        Some(source) => next(source).await,
         None => std::future::pending().await,
     }
+}
+
+/// Counts requests to the control socket once there is something to count with.
+fn counter(counted: &Counted) -> Observer {
+    let counted = Arc::clone(counted);
+    Arc::new(move |path, code| {
+        let requests = counted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(requests) = requests.as_ref() {
+            requests.with([&code.to_string(), path]).inc();
+        }
+    })
 }

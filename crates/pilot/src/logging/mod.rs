@@ -1,7 +1,10 @@
 //! Our log and our children's lines: one shape, one writer (the process crate's output thread).
 
 mod format;
+mod structured;
 mod time;
+
+pub(crate) use time::timestamp;
 
 use std::{
     io,
@@ -13,6 +16,7 @@ use log::{Level, LevelFilter, Metadata, Record};
 use process::{LineFormat, Output, Pid, Sink, Source};
 
 use format::Line;
+use structured::Entry;
 
 /// How long we wait at exit for a log reader that takes nothing at all.
 pub(crate) const READER_PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
@@ -92,7 +96,8 @@ impl log::Log for Logger {
         if self.enabled(record.metadata()) {
             let message = record.args().to_string();
             let mut out = Vec::with_capacity(message.len() + 64);
-            let line = Line { level: record.level(), child: None, message: message.as_bytes() };
+            let message = message.as_bytes();
+            let line = Line { level: record.level(), child: None, message, entry: None };
             let format = *self.format.lock().unwrap_or_else(PoisonError::into_inner);
             line.write(format, &mut time::Clock::default(), &mut out);
             self.output.write(&out);
@@ -115,12 +120,20 @@ impl LineFormat for ChildLines {
     }
 
     fn line(&mut self, source: &Source, pid: Pid, level: Level, line: &[u8], out: &mut Vec<u8>) {
+        let entry = if source.structured { Entry::read(line) } else { None };
+        let level = entry.as_ref().and_then(|entry| entry.level).unwrap_or(level);
+        // Of a source whose lines tell their level, none has been left out yet.
+        if source.structured && !self.wants(level) {
+            return;
+        }
         let child = Some((source.name.as_str(), pid));
-        Line { level, child, message: line }.write(self.format, &mut self.clock, out);
+        let message = entry.as_ref().map_or(line, |entry| entry.message.as_bytes());
+        let line = Line { level, child, message, entry: entry.as_ref() };
+        line.write(self.format, &mut self.clock, out);
     }
 
     fn notice(&mut self, level: Level, notice: &str, out: &mut Vec<u8>) {
-        let line = Line { level, child: None, message: notice.as_bytes() };
+        let line = Line { level, child: None, message: notice.as_bytes(), entry: None };
         line.write(self.format, &mut self.clock, out);
     }
 }

@@ -2,6 +2,14 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// A time as RFC 3339.
+pub(crate) fn timestamp(at: SystemTime) -> String {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut text = Vec::new();
+    Clock::default().at(since.as_secs(), since.subsec_millis(), &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 /// Formats the current time. Children write many lines a second, so the text of the last second
 /// is kept.
 #[derive(Default)]

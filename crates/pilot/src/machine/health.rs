@@ -116,6 +116,10 @@ impl Machine {
         if advertised {
             self.actions.push(action);
         }
+        let health = &mut self.job_mut(id).health;
+        if health.is_none_or(|(before, _)| before != event) {
+            *health = Some((event, now));
+        }
         self.publish(Trigger::Job(id, event));
     }
 }

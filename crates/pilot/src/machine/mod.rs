@@ -7,14 +7,17 @@
 //! wants to be asked again with [`Input::Tick`].
 //!
 //! The parts: inputs, events and phases here, the runs of a job's process in `run`, its checks in
-//! `health`, stopping in `stop`, what can still happen in `reach`.
+//! `health`, stopping in `stop`, what can still happen in `reach`, how the next configuration takes
+//! over in `succession`, what there is to be seen from outside in `view`.
 
 mod health;
 mod reach;
 mod run;
 mod stop;
+mod succession;
 #[cfg(test)]
 mod tests;
+mod view;
 #[cfg(test)]
 mod world;
 
@@ -22,7 +25,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use config::{
     Config,
-    job::{GlobalEvent, Job, JobId, Restarts, SignalEvent, Trigger, WatchEvent, When},
+    job::{GlobalEvent, Job, JobEvent, JobId, Restarts, SignalEvent, Trigger, WatchEvent, When},
     watch::WatchId,
 };
 use process::ExitStatus;
@@ -30,6 +33,8 @@ use process::ExitStatus;
 use health::Check;
 use run::Run;
 use stop::{Cause, StopStep};
+pub(crate) use succession::Kept;
+pub(crate) use view::{JobView, State};
 
 /// Something that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,10 +55,10 @@ pub(crate) enum Input {
     Signal(SignalEvent),
     /// Take every service out of the catalog, or bring them back.
     Maintenance(Maintenance),
+    /// The one or the other, whichever it is not now.
+    ToggleMaintenance,
     /// Stop everything, in order. Asked twice with [`Urgency::Now`]: without order.
     Stop(Urgency),
-    /// Stop everything but the application, to make room for the next configuration.
-    Retire,
 }
 
 /// Whether a watch has instances after a change.
@@ -63,6 +68,13 @@ pub(crate) enum Instances {
     Some,
     /// None.
     None,
+}
+
+impl Instances {
+    /// Whether there are any.
+    pub(crate) fn of<T>(instances: &[T]) -> Instances {
+        if instances.is_empty() { Instances::None } else { Instances::Some }
+    }
 }
 
 /// Whether services are kept out of the catalog.
@@ -118,11 +130,15 @@ pub(crate) enum Action {
     Published(Trigger),
     /// The job will never start: what it waits for cannot come any more. For the log.
     Unreachable(JobId),
+    /// The job's exit ends the program, with this code. For the log.
+    Decided(JobId, u8),
+    /// The job has waited as long as it may: it is complete without having run. For the log.
+    GaveUp(JobId),
     /// A check without a time limit has been running for longer than its result would be good
     /// for. For the log.
     Overdue(JobId),
-    /// Everything but the application has stopped; make the next machine with
-    /// [`Machine::succeed`].
+    /// Everything that the next configuration does not keep has stopped; make the next machine
+    /// with [`Machine::succeed`].
     Retired,
     /// Everything has stopped; the program exits with this code.
     Exit(u8),
@@ -135,7 +151,7 @@ enum Phase {
     New,
     /// At work.
     Running,
-    /// Stopping all but the application; then [`Action::Retired`].
+    /// Stopping what the next configuration does not keep; then [`Action::Retired`].
     Retiring,
     /// Stopping everything.
     Stopping(Cause),
@@ -156,8 +172,15 @@ pub(crate) struct JobState {
     failures: u32,
     /// Next period of an interval job.
     period: Option<Instant>,
+    /// Which of the conditions that it waits for have been seen, for those that need all.
+    seen: Vec<bool>,
     ran: Ran,
-    last_exit: Option<ExitStatus>,
+    /// How often its process was started again by itself.
+    restarted: u64,
+    last_exit: Option<(ExitStatus, Instant)>,
+    health: Option<(JobEvent, Instant)>,
+    /// What is to be seen of it, and since when.
+    shown: (State, Instant),
 }
 
 /// Whether a job's process was ever started.
@@ -175,29 +198,39 @@ pub(crate) struct Machine {
     config: Arc<Config>,
     jobs: Vec<JobState>,
     phase: Phase,
+    /// What is wished.
     maintenance: Maintenance,
+    /// What the jobs have been told.
+    told: Maintenance,
     watching: Vec<bool>,
     events: VecDeque<Trigger>,
     actions: Vec<Action>,
     deregistrations: u64,
     verdict: stop::Verdict,
     limits: stop::Limits,
+    /// The configuration that this one makes room for.
+    successor: Option<succession::Successor>,
+    /// What was so before this configuration came into force.
+    heritage: succession::Heritage,
 }
 
 impl Machine {
     /// A machine that waits for [`Input::Start`].
-    pub(crate) fn new(config: Arc<Config>) -> Machine {
+    pub(crate) fn new(config: Arc<Config>, now: Instant) -> Machine {
         Machine {
-            jobs: config.jobs.iter().map(JobState::new).collect(),
+            jobs: config.jobs.iter().map(|job| JobState::new(job, now)).collect(),
             watching: vec![false; config.watches.len()],
             config,
             phase: Phase::New,
             maintenance: Maintenance::Off,
+            told: Maintenance::Off,
             events: VecDeque::new(),
             actions: Vec::new(),
             deregistrations: 0,
             verdict: stop::Verdict::default(),
             limits: stop::Limits::default(),
+            successor: None,
+            heritage: succession::Heritage::default(),
         }
     }
 
@@ -228,12 +261,18 @@ impl Machine {
             Input::Checked(job, run, status) => self.checked(job, run, status, now),
             Input::Deregistered(job, number) => self.deregistered(job, number, now),
             Input::Changed(watch, instances) => self.changed(watch, instances),
-            Input::Signal(signal) => self.publish(Trigger::Signal(signal)),
+            Input::Signal(signal) => self.signalled(signal),
             Input::Maintenance(wanted) => self.maintain(wanted, now),
+            Input::ToggleMaintenance => self.maintain(self.maintenance.other(), now),
             Input::Stop(urgency) => self.stop_asked(urgency, now),
-            Input::Retire => self.retire(),
         }
+        self.finish(now)
+    }
+
+    /// What follows from an input, until nothing moves any more.
+    fn finish(&mut self, now: Instant) -> Vec<Action> {
         self.settle(now);
+        self.show(now);
         std::mem::take(&mut self.actions)
     }
 
@@ -251,14 +290,23 @@ impl Machine {
         self.phase = Phase::Running;
         for id in self.ids() {
             if let When::On { timeout: Some(timeout), .. } = self.spec(id).when
+                && !self.heritage.has_kept(id)
                 && let Run::Waiting { give_up } = &mut self.job_mut(id).run
             {
                 *give_up = now.checked_add(timeout);
             }
         }
         self.publish(Trigger::Global(GlobalEvent::Startup));
-        if self.maintenance == Maintenance::On {
-            self.publish(Trigger::Global(GlobalEvent::EnterMaintenance));
+        self.inherit(now);
+        self.apply_maintenance(now);
+    }
+
+    /// While a configuration is replaced its jobs may be neither the old nor the new ones: the
+    /// signal is for the successor.
+    fn signalled(&mut self, signal: SignalEvent) {
+        match &mut self.successor {
+            Some(successor) => successor.signals.push(signal),
+            None => self.publish(Trigger::Signal(signal)),
         }
     }
 
@@ -294,9 +342,14 @@ impl Machine {
             return;
         }
         self.maintenance = wanted;
-        // While a configuration is replaced its services leave the catalog anyway: the wish is
-        // for its successor.
-        if self.phase != Phase::Running {
+        if self.phase != Phase::New {
+            self.apply_maintenance(now);
+        }
+    }
+
+    fn apply_maintenance(&mut self, now: Instant) {
+        let wanted = self.maintenance;
+        if std::mem::replace(&mut self.told, wanted) == wanted {
             return;
         }
         self.publish(Trigger::Global(match wanted {
@@ -349,10 +402,12 @@ impl Machine {
 
     fn deliver(&mut self, event: Trigger, now: Instant) {
         for id in self.ids() {
-            if start_trigger(self.spec(id)) == event {
-                self.triggered(id, now);
-            }
+            self.heard(id, event, now);
         }
+        self.begin_watching(event);
+    }
+
+    fn begin_watching(&mut self, event: Trigger) {
         for index in 0..self.config.watches.len() {
             if let (Some(watch), Some(watching)) =
                 (self.config.watches.get(index), self.watching.get_mut(index))
@@ -386,16 +441,17 @@ impl Machine {
     }
 }
 
-/// The event that starts a job for the first time.
-fn start_trigger(job: &Job) -> Trigger {
-    match job.when {
-        When::On { trigger, .. } => trigger,
-        When::Every { after, .. } => after,
+impl Maintenance {
+    fn other(self) -> Maintenance {
+        match self {
+            Maintenance::On => Maintenance::Off,
+            Maintenance::Off => Maintenance::On,
+        }
     }
 }
 
 impl JobState {
-    fn new(job: &Job) -> JobState {
+    fn new(job: &Job, now: Instant) -> JobState {
         JobState {
             run: Run::Waiting { give_up: None },
             check: Check::Off,
@@ -404,8 +460,15 @@ impl JobState {
             restarts: job.restarts,
             failures: 0,
             period: None,
+            seen: match &job.when {
+                When::On { conditions, .. } => vec![false; conditions.len()],
+                When::Every { .. } => Vec::new(),
+            },
             ran: Ran::No,
+            restarted: 0,
             last_exit: None,
+            health: None,
+            shown: (State::Waiting, now),
         }
     }
 

@@ -3,24 +3,24 @@
 
 use std::time::Instant;
 
-use config::{
-    job::{GlobalEvent, JobEvent, JobId, Trigger, When},
-    watch::WatchId,
-};
+use config::job::{Frequency, GlobalEvent, JobEvent, JobId, Need, Role, Trigger, When};
 
-use super::{Action, Machine, Phase, Run, StopStep, start_trigger};
+use super::{Action, Machine, Phase, Run, StopStep};
 
 impl Machine {
     /// Completes jobs whose trigger cannot come any more. True if there was one.
     pub(super) fn complete_unreachable(&mut self, now: Instant) -> bool {
         let mut found = false;
         for id in self.ids() {
-            if self.waits(id) && !self.can_come(start_trigger(self.spec(id))) {
+            // The next configuration may bring what this one cannot.
+            if self.stays(id) {
+                continue;
+            }
+            if self.waits(id) && !self.could_start(id, |trigger| self.can_come(trigger)) {
                 // What waits for a failure that has not happened is as it should be.
-                let missed = matches!(
-                    start_trigger(self.spec(id)),
-                    Trigger::Job(_, JobEvent::ExitSuccess | JobEvent::Healthy)
-                );
+                let missed = self.spec(id).when.triggers().any(|trigger| {
+                    matches!(trigger, Trigger::Job(_, JobEvent::ExitSuccess | JobEvent::Healthy))
+                });
                 let never = !self.job(id).run.has_begun();
                 if never && missed && self.phase == Phase::Running {
                     self.actions.push(Action::Unreachable(id));
@@ -33,8 +33,28 @@ impl Machine {
         found
     }
 
+    /// Whether a job that waits would start if the events that `comes` tells of came.
+    fn could_start(&self, id: JobId, comes: impl Fn(Trigger) -> bool) -> bool {
+        let first = !self.job(id).run.has_begun();
+        match &self.spec(id).when {
+            When::Every { after, .. } => comes(*after),
+            When::On { need: Need::Any, conditions, .. } => conditions
+                .iter()
+                .filter(|condition| first || condition.frequency == Frequency::Each)
+                .any(|condition| comes(condition.trigger)),
+            When::On { need: Need::All, conditions, .. } => {
+                let seen = &self.job(id).seen;
+                (first || self.spec(id).when.repeats())
+                    && conditions
+                        .iter()
+                        .zip(seen)
+                        .all(|(condition, seen)| *seen || comes(condition.trigger))
+            }
+        }
+    }
+
     /// Whether the job does nothing until its trigger comes.
-    fn waits(&self, id: JobId) -> bool {
+    pub(super) fn waits(&self, id: JobId) -> bool {
         let job = self.job(id);
         let between_runs = job.run == Run::Idle
             && self.spec(id).exec.is_some()
@@ -68,37 +88,42 @@ impl Machine {
         }
     }
 
-    /// Whether a job is at work because of what a watch has seen.
-    pub(crate) fn reacts(&self, watch: WatchId) -> bool {
-        self.ids().any(|id| {
-            let of_watch =
-                matches!(start_trigger(self.spec(id)), Trigger::Watch(w, _) if w == watch);
-            of_watch && self.job(id).run.is_running()
-        })
-    }
-
     /// Whether every job has completed, or waits only for the end of the program. A program with
-    /// watches or a metrics endpoint but no job at all has something to stay for.
+    /// watches or a metrics endpoint but no other job at all has something to stay for.
     pub(super) fn nothing_can_run(&self) -> bool {
-        let idle = self.config.jobs.is_empty()
-            && self.config.watches.is_empty()
-            && self.config.telemetry.is_none();
-        idle || (!self.jobs.is_empty() && self.ids().all(|id| !self.holds(id, self.jobs.len())))
-    }
-
-    /// Whether the program stays for this job. `depth` bounds the walk from a job to the one it
-    /// waits for.
-    fn holds(&self, id: JobId, depth: usize) -> bool {
-        if self.job(id).stop == StopStep::Stopped {
+        let company = |id: &JobId| self.spec(*id).role == Role::Companion;
+        if self.jobs.is_empty() {
+            return self.config.watches.is_empty();
+        }
+        if self.ids().all(|id| company(&id)) {
+            return self.ids().all(|id| self.job(id).stop == StopStep::Stopped);
+        }
+        // Which jobs the program stays for; from those that are at work to those that wait for
+        // them, so that a circle of waiting jobs does not keep itself alive.
+        let mut held: Vec<bool> =
+            self.ids().map(|id| !company(&id) && self.is_at_work(id)).collect();
+        if held.contains(&true) {
             return false;
         }
-        if !self.waits(id) {
-            return true;
+        loop {
+            let more = self.ids().find(|id| {
+                let known = held.get(id.0).copied().unwrap_or(true);
+                let comes = |trigger| match trigger {
+                    Trigger::Global(GlobalEvent::Shutdown) => false,
+                    Trigger::Job(source, _) => held.get(source.0).copied().unwrap_or(false),
+                    Trigger::Global(_) | Trigger::Watch(..) | Trigger::Signal(_) => true,
+                };
+                !known && !company(id) && self.waits(*id) && self.could_start(*id, comes)
+            });
+            match more.and_then(|id| held.get_mut(id.0)) {
+                Some(mark) => *mark = true,
+                None => return !held.contains(&true),
+            }
         }
-        match start_trigger(self.spec(id)) {
-            Trigger::Global(GlobalEvent::Shutdown) => false,
-            Trigger::Job(source, _) => depth > 0 && self.holds(source, depth - 1),
-            Trigger::Global(_) | Trigger::Watch(..) | Trigger::Signal(_) => true,
-        }
+    }
+
+    /// Whether a job does something, or will without any event.
+    fn is_at_work(&self, id: JobId) -> bool {
+        self.job(id).stop != StopStep::Stopped && !self.waits(id)
     }
 }

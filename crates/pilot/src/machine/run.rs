@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use config::{
     Generation,
-    job::{Backoff, Frequency, JobEvent, JobId, Restarts, Role, Trigger, When},
+    job::{Backoff, Frequency, JobEvent, JobId, Need, Restarts, Role, Trigger, When},
 };
 use process::ExitStatus;
 
@@ -71,22 +71,44 @@ impl JobState {
 }
 
 impl Machine {
-    /// The event that a job waits for has come.
-    pub(super) fn triggered(&mut self, id: JobId, now: Instant) {
-        let each = matches!(self.spec(id).when, When::On { frequency: Frequency::Each, .. });
-        if self.phase == Phase::Retiring && self.runs_while_stopping(id) {
+    /// An event has come. If it is one that the job waits for, and no other is needed, it starts.
+    pub(super) fn heard(&mut self, id: JobId, event: Trigger, now: Instant) {
+        let config = std::sync::Arc::clone(&self.config);
+        let Some(spec) = config.jobs.get(id.0) else { return };
+        if self.job(id).stop != StopStep::Live || self.is_hook_of_a_reload(id) {
             return;
+        }
+        let waiting = !self.job(id).run.has_begun();
+        let (need, conditions) = match &spec.when {
+            When::Every { after, .. } if *after == event && waiting => return self.begin(id, now),
+            When::Every { .. } => return,
+            When::On { need, conditions, .. } => (*need, conditions),
+        };
+        let mut counts = false;
+        for (condition, seen) in conditions.iter().zip(&mut self.job_mut(id).seen) {
+            if condition.trigger == event {
+                *seen = true;
+                counts |= waiting || condition.frequency == Frequency::Each;
+            }
         }
         let job = self.job_mut(id);
-        if job.stop != StopStep::Live {
+        if !counts || (need == Need::All && !job.seen.iter().all(|seen| *seen)) {
             return;
         }
-        match &mut job.run {
+        for (condition, seen) in conditions.iter().zip(&mut job.seen) {
+            *seen &= condition.frequency == Frequency::Once;
+        }
+        self.triggered(id, now);
+    }
+
+    /// What a job waits for has come.
+    fn triggered(&mut self, id: JobId, now: Instant) {
+        match &mut self.job_mut(id).run {
             Run::Waiting { .. } => self.begin(id, now),
-            Run::Idle if each => self.start_process(id, now),
-            Run::Running { held, .. } if each => *held = true,
+            Run::Idle => self.start_process(id, now),
+            Run::Running { held, .. } => *held = true,
             // Resting: the run that is to come serves this trigger too.
-            Run::Idle | Run::Running { .. } | Run::Resting { .. } | Run::Over => {}
+            Run::Resting { .. } | Run::Over => {}
         }
     }
 
@@ -133,13 +155,14 @@ impl Machine {
         match &mut job.run {
             Run::Waiting { give_up: Some(at) } if *at <= now => {
                 job.run = Run::Over;
+                self.actions.push(Action::GaveUp(id));
                 self.complete(id, now);
             }
             Run::Running { timeout, .. } if timeout.is_some_and(|at| at <= now) => {
                 *timeout = None;
                 self.actions.push(Action::Kill(id));
             }
-            Run::Resting { until } if *until <= now => self.start_process(id, now),
+            Run::Resting { until } if *until <= now => self.start_again(id, now),
             _ => {}
         }
         self.tick_period(id, now);
@@ -168,7 +191,7 @@ impl Machine {
         let Run::Running { since, held, .. } = self.job(id).run else { return };
         let job = self.job_mut(id);
         job.run = Run::Idle;
-        job.last_exit = Some(status);
+        job.last_exit = Some((status, now));
         job.failures = match status.success() {
             true => 0,
             false if now.saturating_duration_since(since) >= STABLE => 1,
@@ -178,7 +201,10 @@ impl Machine {
             id,
             if status.success() { JobEvent::ExitSuccess } else { JobEvent::ExitFailed },
         ));
-        self.judge(id, status, now);
+        let goes_on = self.job(id).stop == StopStep::Live && self.starts_again(id);
+        if !goes_on {
+            self.judge(id, status, now);
+        }
         if self.job(id).stop != StopStep::Live || matches!(self.phase, Phase::Stopping(_)) {
             self.job_mut(id).run = Run::Over;
             self.complete(id, now);
@@ -187,18 +213,33 @@ impl Machine {
         }
     }
 
+    /// Whether a live job's process is restarted, so that its exit decides nothing. The next period
+    /// of an interval job is no restart.
+    fn starts_again(&self, id: JobId) -> bool {
+        matches!(self.spec(id).when, When::On { .. })
+            && !matches!(self.job(id).restarts, Restarts::Never | Restarts::Limit(0))
+            && !matches!(self.phase, Phase::Stopping(_))
+    }
+
     /// What the exit means for the program's own.
     fn judge(&mut self, id: JobId, status: ExitStatus, now: Instant) {
         let code = status.code();
         let asked = matches!(self.phase, Phase::Stopping(Cause::Asked));
+        // We have ended it ourselves, to replace it.
+        if self.phase == Phase::Retiring && self.job(id).stop != StopStep::Live {
+            return;
+        }
         match self.spec(id).role {
-            Role::Ordinary => {}
+            Role::Ordinary | Role::Companion => {}
             // One that we have cut short says nothing.
             Role::Override if status.success() || self.limits.forced => {}
             Role::Override => self.verdict.replacement = Some(code),
             Role::Gate if status.success() => {}
-            Role::Essential if asked && self.config.generation == Generation::V3 => {}
+            Role::Gate | Role::Essential if asked && self.config.generation == Generation::V3 => {}
             Role::Gate | Role::Essential => {
+                if self.verdict.decisive.is_none() && !matches!(self.phase, Phase::Stopping(_)) {
+                    self.actions.push(Action::Decided(id, code));
+                }
                 self.verdict.decisive.get_or_insert(code);
                 self.shut_down(Cause::Decided, now);
             }
@@ -208,6 +249,7 @@ impl Machine {
     /// A live job's process has exited: again, later, or never.
     fn after_run(&mut self, id: JobId, held: bool, now: Instant) {
         let restarts = self.job(id).restarts;
+        let repeats = self.spec(id).when.repeats();
         match self.spec(id).when {
             When::Every { .. } => match restarts {
                 Restarts::Never | Restarts::Limit(0) => self.over(id, now),
@@ -217,10 +259,10 @@ impl Machine {
                 }
                 _ => {}
             },
-            When::On { frequency: Frequency::Each, .. } if held => self.start_process(id, now),
-            When::On { frequency, .. } => match (restarts, frequency) {
-                (Restarts::Never | Restarts::Limit(0), Frequency::Each) => {}
-                (Restarts::Never | Restarts::Limit(0), Frequency::Once) => self.over(id, now),
+            When::On { .. } if held => self.start_process(id, now),
+            When::On { .. } => match restarts {
+                Restarts::Never | Restarts::Limit(0) if repeats => {}
+                Restarts::Never | Restarts::Limit(0) => self.over(id, now),
                 _ => {
                     self.job_mut(id).restarts = spend(restarts);
                     self.restart(id, now);
@@ -237,14 +279,19 @@ impl Machine {
         };
         match now.checked_add(wait) {
             Some(until) if !wait.is_zero() => self.job_mut(id).run = Run::Resting { until },
-            _ => self.start_process(id, now),
+            _ => self.start_again(id, now),
         }
+    }
+
+    fn start_again(&mut self, id: JobId, now: Instant) {
+        self.job_mut(id).restarted += 1;
+        self.start_process(id, now);
     }
 
     fn over(&mut self, id: JobId, now: Instant) {
         self.job_mut(id).run = Run::Over;
-        let failure = self.job(id).last_exit.filter(|status| !status.success());
-        if let Some(status) = failure
+        let failure = self.job(id).last_exit.filter(|(status, _)| !status.success());
+        if let Some((status, _)) = failure
             && self.spec(id).role == Role::Ordinary
         {
             self.verdict.first_failure.get_or_insert(status.code());

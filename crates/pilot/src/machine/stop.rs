@@ -6,9 +6,12 @@
 
 use std::time::{Duration, Instant};
 
-use config::job::{Announce, GlobalEvent, JobEvent, JobId, KillAfter, Role, Trigger};
+use config::{
+    Generation,
+    job::{Announce, GlobalEvent, JobEvent, JobId, KillAfter, Trigger},
+};
 
-use super::{Action, Deregistration, Machine, Phase, Ran, Run, Urgency, start_trigger};
+use super::{Action, Deregistration, Machine, Phase, Ran, Run, Urgency};
 
 /// What hooks of `stopping` leave of the time for a stop, so that what follows them is still done in
 /// order: deregistration, SIGTERM, the process's own end.
@@ -115,11 +118,8 @@ impl Machine {
             return;
         }
         self.phase = Phase::Stopping(cause);
-        if let Some(timeout) = self.config.stop_timeout {
-            self.limits.force = now.checked_add(timeout);
-            // Of a short time for stopping, hooks have half.
-            self.limits.hooks = now.checked_add(timeout.saturating_sub(RESERVE).max(timeout / 2));
-        }
+        self.successor = None;
+        self.limit_stop(now);
         self.publish(Trigger::Global(GlobalEvent::Shutdown));
         for id in self.ids() {
             let limit = self.limits.hooks;
@@ -132,41 +132,25 @@ impl Machine {
         }
     }
 
-    /// Whether the configuration can be replaced now: not before `preStart` is through, whose
-    /// result belongs to the configuration that started it.
-    pub(crate) fn can_retire(&self) -> bool {
-        self.phase == Phase::Running
-            && self.ids().all(|id| {
-                self.spec(id).role != Role::Gate || self.job(id).stop == StopStep::Stopped
-            })
-    }
-
-    /// Everything stops but the application and what is hooked to its end.
-    pub(super) fn retire(&mut self) {
-        if self.can_retire() {
-            self.phase = Phase::Retiring;
-            for id in self.ids() {
-                if !self.runs_while_stopping(id) && self.spec(id).role != Role::Essential {
-                    self.begin_stop(id);
-                }
-            }
+    /// From now on a stop may last so long, by the file's `stopTimeout` (3.x).
+    pub(super) fn limit_stop(&mut self, now: Instant) {
+        if let Some(timeout) = self.config.stop_timeout {
+            self.limits.force = now.checked_add(timeout);
+            // Of a short time for stopping, hooks have half.
+            self.limits.hooks = now.checked_add(timeout.saturating_sub(RESERVE).max(timeout / 2));
         }
     }
 
     /// Hooks of the end are not cut by the shutdown that they belong to.
     pub(super) fn runs_while_stopping(&self, id: JobId) -> bool {
-        matches!(
-            start_trigger(self.spec(id)),
-            Trigger::Global(GlobalEvent::Shutdown)
-                | Trigger::Job(_, JobEvent::Stopping | JobEvent::Stopped)
-        )
+        self.spec(id).when.triggers().any(Trigger::is_of_the_end)
     }
 
-    fn drop_silently(&mut self, id: JobId) {
-        let job = self.job_mut(id);
-        job.run = Run::Over;
-        job.stop = StopStep::Stopped;
-        self.check_off(id);
+    /// In 2.x hooks of the end are not run when a reload ends what they are hooked to.
+    pub(super) fn is_hook_of_a_reload(&self, id: JobId) -> bool {
+        self.phase == Phase::Retiring
+            && self.config.generation == Generation::V2
+            && self.runs_while_stopping(id)
     }
 
     /// The job's life ends by itself.
@@ -175,7 +159,7 @@ impl Machine {
         self.advance(id, now);
     }
 
-    fn begin_stop(&mut self, id: JobId) {
+    pub(super) fn begin_stop(&mut self, id: JobId) {
         let job = self.job_mut(id);
         if job.stop == StopStep::Live {
             job.stop = StopStep::Holding;
@@ -215,12 +199,13 @@ impl Machine {
     fn may_stop(&self, id: JobId) -> bool {
         let after = &self.spec(id).stop.after;
         let running = self.job(id).run.is_running();
-        let stopped =
-            |other: &JobId| self.job(*other).stop == StopStep::Stopped || self.stays(*other);
+        let stopped = |other: &JobId| self.has_made_room(*other);
         let deregistered = || {
             self.ids().filter(|other| *other != id && self.spec(*other).service.is_some()).all(
                 |other| {
-                    self.job(other).stop.is_off_the_catalog() || !self.job(other).run.has_begun()
+                    self.job(other).stop.is_off_the_catalog()
+                        || !self.job(other).run.has_begun()
+                        || self.stays(other)
                 },
             )
         };
@@ -230,12 +215,19 @@ impl Machine {
             || (after.stopped.iter().all(stopped) && (!after.deregistered || deregistered()))
     }
 
-    /// Whether a job outlives this stop: the application, when a configuration is replaced.
-    fn stays(&self, id: JobId) -> bool {
-        self.phase == Phase::Retiring && self.job(id).stop == StopStep::Live
+    /// Whether a job outlives this stop: the next configuration keeps it.
+    pub(super) fn stays(&self, id: JobId) -> bool {
+        self.phase == Phase::Retiring
+            && self.job(id).stop == StopStep::Live
+            && self.successor.as_ref().is_some_and(|successor| successor.keeps(id))
     }
 
-    fn announce_stop(&mut self, id: JobId, now: Instant) {
+    /// Whether a job has stopped, or need not for the reload that is under way.
+    fn has_made_room(&self, id: JobId) -> bool {
+        self.job(id).stop == StopStep::Stopped || self.stays(id) || self.lingers(id)
+    }
+
+    pub(super) fn announce_stop(&mut self, id: JobId, now: Instant) {
         let stop = &self.spec(id).stop;
         let announced = match stop.announce {
             Announce::Always => true,
@@ -260,12 +252,13 @@ impl Machine {
     fn hooks_have_ended(&self, id: JobId) -> bool {
         let hook = Trigger::Job(id, JobEvent::Stopping);
         self.events.is_empty()
-            && self.ids().filter(|other| start_trigger(self.spec(*other)) == hook).all(|other| {
+            && self.ids().all(|other| {
                 !matches!(self.job(other).run, Run::Running { .. } | Run::Resting { .. })
+                    || !self.spec(other).when.triggers().any(|trigger| trigger == hook)
             })
     }
 
-    fn begin_deregistration(&mut self, id: JobId, now: Instant) {
+    pub(super) fn begin_deregistration(&mut self, id: JobId, now: Instant) {
         self.check_off(id);
         if self.spec(id).service.is_some() {
             let number = self.deregister(id);
@@ -321,6 +314,9 @@ impl Machine {
     /// Patience has ended: whatever is left is killed, and nothing is waited for but that.
     pub(super) fn force(&mut self, now: Instant) {
         self.limits.force = None;
+        if self.phase == Phase::Retiring {
+            return self.cut_short(now);
+        }
         if std::mem::replace(&mut self.limits.forced, true) {
             return;
         }
@@ -346,7 +342,7 @@ impl Machine {
                 true
             }
             Phase::Retiring => {
-                if self.ids().all(|id| self.job(id).stop == StopStep::Stopped || self.stays(id)) {
+                if self.ids().all(|id| self.has_made_room(id)) {
                     self.phase = Phase::Ended;
                     self.actions.push(Action::Retired);
                 }
@@ -368,30 +364,5 @@ impl Machine {
         let verdict = self.verdict.replacement.or(self.verdict.decisive).or(failure);
         self.phase = Phase::Ended;
         self.actions.push(Action::Exit(verdict.unwrap_or(0)));
-    }
-
-    /// The machine of the next configuration, once this one has answered [`Action::Retired`]:
-    /// the application goes on as it is, and what waits for `preStart` does not wait for it
-    /// again. Answers with it the application's place in the old and the new configuration.
-    pub(crate) fn succeed(
-        &self,
-        config: std::sync::Arc<config::Config>,
-    ) -> (Machine, Option<(JobId, JobId)>) {
-        let mut next = Machine::new(config);
-        next.maintenance = self.maintenance;
-        let essential = |id: &JobId| self.spec(*id).role == Role::Essential;
-        let old = self.ids().filter(essential).find(|id| self.job(*id).stop == StopStep::Live);
-        let new = next.ids().find(|id| next.spec(*id).role == Role::Essential);
-        for id in next.ids() {
-            if next.spec(id).role == Role::Gate {
-                next.drop_silently(id);
-                next.publish(Trigger::Job(id, JobEvent::ExitSuccess));
-            }
-        }
-        let kept = old.zip(new);
-        if let Some((old, new)) = kept {
-            *next.job_mut(new) = self.job(old).clone();
-        }
-        (next, kept)
     }
 }

@@ -11,7 +11,8 @@ use config::{
     Config, Generation, LogFormat, LogLevel, LogOutput, Logging,
     job::{
         Announce, Backoff, Exec, Frequency, GlobalEvent, Health, Job, JobEvent, JobId, KillAfter,
-        Restarts, Role, Service, Stop, StopAfter, StopTarget, Streams, Trigger, When,
+        Restarts, Role, Service, Stop, StopAfter, StopSignal, StopTarget, Streams, Surroundings,
+        Trigger, When,
     },
     watch::Watch,
 };
@@ -31,12 +32,13 @@ pub(super) struct Behaviour {
 }
 
 /// What will happen, unless it is called off.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Due {
     Exit(JobId, ExitStatus),
     CheckExit(JobId, CheckRun, ExitStatus),
     Deregistered(JobId, Deregistration),
     External(Input),
+    Reload(Arc<Config>),
 }
 
 pub(super) struct World {
@@ -60,6 +62,9 @@ pub(super) struct World {
     pub(super) check_time: Duration,
     pub(super) exit: Option<(Instant, u8)>,
     stopping: bool,
+    /// The configuration that waits for the machine to make room.
+    next: Option<Arc<Config>>,
+    pub(super) reloads: usize,
 }
 
 impl World {
@@ -72,7 +77,7 @@ impl World {
         let now = Instant::now();
         let at = |millis| now + Duration::from_millis(millis);
         World {
-            machine: Machine::new(Arc::clone(&config)),
+            machine: Machine::new(Arc::clone(&config), now),
             config,
             now,
             begin: now,
@@ -92,7 +97,15 @@ impl World {
             check_time: Duration::from_millis(30),
             exit: None,
             stopping: false,
+            next: None,
+            reloads: 0,
         }
+    }
+
+    /// Reloads then.
+    pub(super) fn reload_at(&mut self, millis: u64, config: Config) {
+        let at = self.begin + Duration::from_millis(millis);
+        self.schedule.push((at, Due::Reload(Arc::new(config))));
     }
 
     /// Runs until the machine exits or so much time has passed.
@@ -101,7 +114,7 @@ impl World {
         if self.published.is_empty() {
             self.input(Input::Start);
         }
-        while self.exit.is_none() && self.machine.phase != super::Phase::Ended {
+        while self.exit.is_none() {
             let due = self.schedule.iter().map(|(at, _)| *at).min();
             let tick = self.machine.deadline();
             let Some(next) = due.into_iter().chain(tick).min().filter(|at| *at <= end) else {
@@ -152,13 +165,82 @@ impl World {
                 self.stopping |= matches!(input, Input::Stop(_));
                 self.input(input);
             }
+            Due::Reload(config) => {
+                self.next = Some(config);
+                self.retire();
+            }
         }
+    }
+
+    /// Makes room for the next configuration, if there is one and it can be.
+    fn retire(&mut self) {
+        if self.machine.can_retire()
+            && let Some(next) = self.next.take()
+        {
+            for action in self.machine.retire(next, self.now) {
+                self.act(action);
+            }
+        }
+    }
+
+    /// The next configuration comes into force; what is not kept has left.
+    fn succeed(&mut self) {
+        let seen = |_| Some(super::Instances::Some);
+        let (machine, kept) = self.machine.succeed(seen, self.now).expect("a successor");
+        let (old, new) = (Arc::clone(&self.config), Arc::clone(machine.config()));
+        let place = |id: JobId| kept.new_place(id);
+        let left: Vec<_> = self.running.keys().filter(|id| place(**id).is_none()).collect();
+        assert!(left.is_empty(), "replaced while {left:?} run");
+        let left: Vec<_> = self.checking.keys().filter(|id| place(**id).is_none()).collect();
+        assert!(left.is_empty(), "replaced while the checks of {left:?} run");
+        let listed = |id: &&JobId| place(**id).is_none() && !self.withdrawn.contains(*id);
+        let left: Vec<_> = self.registered.iter().filter(listed).collect();
+        assert!(left.is_empty(), "replaced while {left:?} are in the catalog");
+        fn moved<T: Clone>(
+            map: &BTreeMap<JobId, T>,
+            place: impl Fn(JobId) -> Option<JobId>,
+        ) -> BTreeMap<JobId, T> {
+            map.iter().filter_map(|(id, value)| Some((place(*id)?, value.clone()))).collect()
+        }
+        let moved_set = |set: &BTreeSet<JobId>| set.iter().filter_map(|id| place(*id)).collect();
+        self.running = moved(&self.running, place);
+        self.checking = moved(&self.checking, place);
+        self.last_check = moved(&self.last_check, place);
+        self.registered = moved_set(&self.registered);
+        self.withdrawn = moved_set(&self.withdrawn);
+        self.killed = moved_set(&self.killed);
+        let schedule = std::mem::take(&mut self.schedule);
+        self.schedule = schedule
+            .into_iter()
+            .filter_map(|(at, due)| {
+                let due = match due {
+                    Due::Exit(id, status) => Due::Exit(place(id)?, status),
+                    Due::CheckExit(id, run, status) => Due::CheckExit(place(id)?, run, status),
+                    Due::Deregistered(id, number) => Due::Deregistered(place(id)?, number),
+                    other => other,
+                };
+                Some((at, due))
+            })
+            .collect();
+        // Counts are those of the jobs of that name.
+        let namesake = |id: JobId| {
+            let name = &old.jobs[id.0].name;
+            new.jobs.iter().position(|job| job.name == *name).map(JobId)
+        };
+        self.spawns = moved(&self.spawns, namesake);
+        self.checks = moved(&self.checks, namesake);
+        self.published.clear();
+        self.config = new;
+        self.machine = machine;
+        self.reloads += 1;
+        self.input(Input::Start);
     }
 
     pub(super) fn input(&mut self, input: Input) {
         for action in self.machine.on(input, self.now) {
             self.act(action);
         }
+        self.retire();
     }
 
     /// What has a time limit and has passed it, has been killed.
@@ -180,7 +262,7 @@ impl World {
     /// The jobs that are hooked to this one's `stopping` and are still running.
     fn hooks_of(&self, job: JobId) -> Vec<JobId> {
         let hook = Trigger::Job(job, JobEvent::Stopping);
-        let hooked = |id: &&JobId| super::start_trigger(&self.config.jobs[id.0]) == hook;
+        let hooked = |id: &&JobId| self.config.jobs[id.0].when.triggers().any(|on| on == hook);
         self.running.keys().filter(hooked).copied().collect()
     }
 
@@ -251,14 +333,15 @@ impl World {
                 assert_eq!(last, Some(false), "{job:?} has not failed its check");
             }
             Action::Overdue(_) => self.overdue.push(self.now - self.begin),
-            Action::Watch(_) | Action::Unreachable(_) => {}
+            Action::Watch(_) | Action::Decided(..) => {}
+            Action::Unreachable(_) | Action::GaveUp(_) => {}
             Action::Deregister(job, number) => {
                 self.withdrawn.insert(job);
                 let late = self.draw().lives.unwrap_or_default().min(Duration::from_secs(1));
                 self.schedule.push((self.now + late, Due::Deregistered(job, number)));
             }
             Action::Published(event) => self.hear(event),
-            Action::Retired => {}
+            Action::Retired => self.succeed(),
             Action::Exit(code) => {
                 let left: Vec<_> =
                     self.running.keys().filter(|job| !self.killed.contains(job)).collect();
@@ -278,14 +361,7 @@ impl World {
         );
         *self.spawns.entry(job).or_default() += 1;
         if self.stopping {
-            let hook = matches!(
-                self.config.jobs[job.0].when,
-                When::On {
-                    trigger: Trigger::Job(_, JobEvent::Stopping | JobEvent::Stopped)
-                        | Trigger::Global(GlobalEvent::Shutdown),
-                    ..
-                }
-            );
+            let hook = self.config.jobs[job.0].when.triggers().any(Trigger::is_of_the_end);
             assert!(hook, "{job:?} was started while everything stops");
         }
         let behaviour = self.draw();
@@ -346,6 +422,7 @@ pub(super) fn configuration(jobs: Vec<Job>, watches: usize) -> Config {
         control: None,
         stop_timeout: Some(Duration::from_secs(5)),
         warnings: Vec::new(),
+        secrets: config::Secrets::default(),
     }
 }
 
@@ -359,6 +436,7 @@ pub(super) fn job(name: &str) -> Job {
             timeout: None,
             pid_variable: None,
         }),
+        surroundings: Surroundings::default(),
         when: on(Trigger::Global(GlobalEvent::Startup), Frequency::Once),
         restarts: Restarts::Never,
         backoff: Backoff::None,
@@ -368,6 +446,7 @@ pub(super) fn job(name: &str) -> Job {
             after: StopAfter::default(),
             hooks_timeout: Some(Duration::from_secs(5)),
             kill_after: KillAfter::Deadline,
+            signal: StopSignal::Term,
             target: StopTarget::Group,
             announce: Announce::Always,
         },
@@ -376,7 +455,10 @@ pub(super) fn job(name: &str) -> Job {
 }
 
 pub(super) fn on(trigger: Trigger, frequency: Frequency) -> When {
-    When::On { trigger, frequency, timeout: None }
+    match frequency {
+        Frequency::Once => When::once(trigger),
+        Frequency::Each => When::each(trigger),
+    }
 }
 
 pub(super) fn health(interval: u64) -> Health {
@@ -396,6 +478,7 @@ pub(super) fn service(name: &str) -> Service {
         address: [127, 0, 0, 1].into(),
         port: 80,
         tags: Vec::new(),
+        meta: BTreeMap::new(),
         ttl: Duration::from_secs(10),
         initial_status: None,
         enable_tag_override: false,

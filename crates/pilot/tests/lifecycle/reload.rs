@@ -136,29 +136,35 @@ fn a_burst_of_reloads_ends_in_the_last_state() {
     assert_eq!(started.iter().filter(alive).count(), 1, "{started:?}");
 }
 
-/// The command had not finished when the reload cut it; and what it should have reacted to is that
-/// nothing is there any more.
+fn backend(consul: &Consul, timeout: &str) -> serde_json::Value {
+    let backend = json!({ "name": "db", "poll": 1, "onChange": "./change", "timeout": timeout });
+    json!({ "consul": consul.address(), "services": [], "backends": [backend] })
+}
+
+/// A command that has not changed goes on; one that has is cut, and its successor runs for what
+/// the one before it had not finished: here that nothing is there any more.
 #[test]
 fn a_change_whose_command_a_reload_cuts_is_reacted_to_again() {
     let consul = Consul::start();
     consul.register(json!({ "ID": "db-1", "Name": "db", "Address": "127.0.0.1", "Port": 1 }));
-    let run = pilot(json!({
-        "consul": consul.address(),
-        "services": [],
-        "backends": [{ "name": "db", "poll": 1, "onChange": "./change" }],
-    }))
-    .arg("./app")
-    .script("app", APP)
-    .script("change", "echo >>begun; [ -e quick ] || sleep 1000; echo >>done")
-    .file("quick", "")
-    .spawn();
+    let mut run = pilot(backend(&consul, "900s"))
+        .arg("./app")
+        .script("app", APP)
+        .script("change", "echo >>begun; while ! [ -e go ]; do sleep 0.05; done; echo >>done")
+        .file("go", "")
+        .spawn();
     await_lines(&run, "done", 1);
 
-    std::fs::remove_file(run.path("quick")).expect("the file is there");
+    std::fs::remove_file(run.path("go")).expect("the file is there");
     consul.deregister("db-1");
     await_lines(&run, "begun", 2);
-    run.write("quick", "");
     run.signal(Signal::SIGHUP);
+    run.wait_for_line("is in force: number 2");
+    run.write("app.json", backend(&consul, "800s").to_string());
+    run.signal(Signal::SIGHUP);
+    run.wait_for_line("is in force: number 3");
+    await_lines(&run, "begun", 3);
+    run.write("go", "");
     await_lines(&run, "done", 2);
     assert_eq!(lines(&run, "begun").len(), 3, "{}", output(&run));
 }

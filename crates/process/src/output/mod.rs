@@ -49,7 +49,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How lines look. Used by the output thread alone.
 pub trait LineFormat: Send {
     /// Whether lines of this level are logged at all. Asked once, at the start: children's streams
-    /// whose level is not wanted go to /dev/null, which costs nothing.
+    /// whose level is not wanted go to /dev/null, which costs nothing, unless their source has a
+    /// tail.
     fn wants(&self, level: log::Level) -> bool;
 
     /// Appends one line of a child, as it is to be logged, with its newline. `line` has no newline
@@ -106,7 +107,9 @@ struct Mailbox {
     /// The thread has been woken and has not looked yet.
     woken: bool,
     own: Vec<u8>,
-    /// Own lines that found no room.
+    /// Own lines that found no room and have not been reported.
+    unreported: u64,
+    /// All that ever did.
     dropped: u64,
     pipes: Vec<(Pid, Pipe)>,
     reopen: bool,
@@ -187,11 +190,17 @@ impl Output {
     pub fn write(&self, line: &[u8]) {
         self.shared().ask(|mailbox| {
             if mailbox.own.len() + line.len() > OWN_LIMIT {
+                mailbox.unreported += 1;
                 mailbox.dropped += 1;
             } else {
                 mailbox.own.extend_from_slice(line);
             }
         });
+    }
+
+    /// How many of our own lines have been dropped since the start.
+    pub fn dropped(&self) -> u64 {
+        self.shared().lock().dropped
     }
 
     /// Opens the file anew, after log rotation moved it away. If that fails, the old one stays in

@@ -165,7 +165,7 @@ impl Pump {
     fn take_own(&mut self) {
         let mut mailbox = self.shared.lock();
         let own = std::mem::take(&mut mailbox.own);
-        let dropped = std::mem::take(&mut mailbox.dropped);
+        let dropped = std::mem::take(&mut mailbox.unreported);
         drop(mailbox);
         self.writer.buffer().extend_from_slice(&own);
         if dropped > 0 {
@@ -229,7 +229,7 @@ impl Pump {
     fn ready(&mut self, token: u64, flags: EpollFlags) {
         let Some((_, pipe)) = self.pipes.get(&token) else { return };
         let waiting = self.writer.waiting();
-        if waiting >= FULL && matches!(pipe.role, Role::Lines(_)) {
+        if waiting >= FULL && pipe.role.needs_sink() {
             let closed = flags.contains(EpollFlags::EPOLLHUP);
             if closed && waiting >= OVERFULL {
                 // epoll would not stop to report a closed pipe, whatever its interest.

@@ -89,7 +89,8 @@ impl Bench {
     ) -> Pid {
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
         let environment = &self.environment;
-        let spec = Spec { program, args: &args, environment, streams, group };
+        let (directory, identity) = (None, None);
+        let spec = Spec { program, args: &args, environment, directory, identity, streams, group };
         self.processes.spawn(&spec).unwrap()
     }
 
@@ -137,7 +138,7 @@ pub(crate) fn lines(name: &str) -> Streams {
 
 pub(crate) fn source(name: &str) -> Arc<Source> {
     let name = name.to_owned();
-    Arc::new(Source { name, stdout: log::Level::Info, stderr: log::Level::Warn })
+    Arc::new(Source::new(name, log::Level::Info, log::Level::Warn))
 }
 
 /// How many descriptors we have open.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use config::job::{GlobalEvent, JobEvent, JobId, Trigger};
+use config::job::{JobEvent, JobId, Role, Trigger};
 
 use super::super::{
     Input, Maintenance, Urgency,
@@ -89,16 +89,13 @@ fn a_failed_post_stop_replaces_the_code() {
 
 #[test]
 fn a_reload_keeps_the_application_and_restarts_the_rest() {
-    let quick = lives(10, 0);
-    let behaviours = script(vec![quick, FOREVER, quick, FOREVER, quick, FOREVER]);
-    let mut world = World::new(application(5), behaviours, vec![(500, Input::Retire)]);
+    // `preStart`, and whatever else there is.
+    let mut behaviours = vec![FOREVER; 40];
+    behaviours[0] = lives(10, 0);
+    let mut world = World::new(application(5), script(behaviours), vec![]);
+    world.reload_at(500, application(5));
     world.run(seconds(2));
-    assert_eq!(world.running.keys().collect::<Vec<_>>(), [&JobId(5)]);
-    let (next, kept) = world.machine.succeed(std::sync::Arc::clone(&world.config));
-    assert_eq!(kept, Some((JobId(5), JobId(5))));
-    world.machine = next;
-    world.published.clear();
-    world.input(Input::Start);
+    assert_eq!(world.reloads, 1);
     assert_eq!(world.spawns[&JobId(0)], 1, "preStart does not run again");
     assert_eq!(world.spawns[&JobId(1)], 2, "the coprocess does");
     assert_eq!(world.spawns[&JobId(5)], 1, "the application is as it was");
@@ -110,25 +107,57 @@ fn a_reload_keeps_the_application_and_restarts_the_rest() {
     assert_eq!(world.spawns[&JobId(4)], 1, "postStop of the new configuration");
 }
 
+/// The new one is not there yet.
+#[test]
+fn a_stop_during_a_reload_has_the_hooks_of_the_old_configuration() {
+    let mut behaviours = vec![FOREVER; 40];
+    behaviours[0] = lives(10, 0);
+    let mut next = application(5);
+    for hook in [3, 4] {
+        next.jobs[hook].exec.as_mut().expect("a hook").command.args.push("changed".into());
+    }
+    // The coprocess takes 20 ms to stop.
+    let inputs = vec![(510, Input::Stop(Urgency::Orderly))];
+    let mut world = World::new(application(5), script(behaviours), inputs);
+    world.reload_at(500, next);
+    world.run(Duration::from_millis(505));
+    world.behaviours = vec![Behaviour { obeys: Some(Duration::ZERO), ..lives(10, 0) }];
+    world.run(seconds(60));
+    assert_eq!(world.reloads, 0);
+    assert_eq!((world.spawns.get(&JobId(3)), world.spawns.get(&JobId(4))), (Some(&1), Some(&1)));
+}
+
+/// It does not run then, nor with the reload after that, and nothing waits for it.
+#[test]
+fn a_pre_start_that_comes_with_a_reload_holds_nothing_up() {
+    let mut without = application(5);
+    without.jobs[0].role = Role::Ordinary;
+    without.jobs[0].name = "another".to_owned();
+    let mut behaviours = vec![FOREVER; 40];
+    behaviours[0] = lives(10, 0);
+    let mut world = World::new(without, script(behaviours), vec![]);
+    for (reload, millis) in [500, 1_000, 1_500].into_iter().enumerate() {
+        world.reload_at(millis, application(5));
+        world.run(Duration::from_millis(if reload == 0 { 900 } else { 500 }));
+        assert_eq!(world.reloads, reload + 1);
+        assert!(world.running.contains_key(&JobId(1)), "the coprocess, after reload {reload}");
+    }
+    assert_eq!(world.spawns.get(&JobId(0)), None, "preStart belongs to the start");
+    assert_eq!(world.spawns[&JobId(5)], 1, "the application is as it was");
+}
+
 #[test]
 fn maintenance_asked_for_during_a_reload_is_the_successors() {
-    let quick = lives(10, 0);
-    let behaviours = script(vec![quick, FOREVER, quick, FOREVER]);
-    let inputs = vec![(500, Input::Retire), (501, Input::Maintenance(Maintenance::On))];
-    let mut world = World::new(application(5), behaviours, inputs);
-    world.run(seconds(2));
-    let (next, _) = world.machine.succeed(std::sync::Arc::clone(&world.config));
-    world.machine = next;
+    let mut behaviours = vec![FOREVER; 40];
+    behaviours[0] = lives(10, 0);
+    let inputs = vec![(501, Input::Maintenance(Maintenance::On))];
+    let mut world = World::new(application(5), script(behaviours), inputs);
+    world.reload_at(500, application(5));
+    world.run(seconds(1));
     let checks = world.checks[&JobId(2)].len();
-    world.input(Input::Start);
     world.run(seconds(5));
-    assert_eq!(world.checks[&JobId(2)].len(), checks, "the service stays out of the catalog");
-    assert!(
-        world
-            .published
-            .iter()
-            .any(|(_, event)| { *event == Trigger::Global(GlobalEvent::EnterMaintenance) })
-    );
+    assert_eq!((world.reloads, world.checks[&JobId(2)].len()), (1, checks), "it stays out");
+    assert_eq!(world.machine.maintenance(), Maintenance::On);
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use config::{
-    job::{Backoff, Frequency, GlobalEvent, JobEvent, JobId, Restarts, Trigger, WatchEvent, When},
+    job::{
+        Backoff, Condition, Frequency, GlobalEvent, JobEvent, JobId, Need, Restarts, Trigger,
+        WatchEvent, When,
+    },
     watch::WatchId,
 };
 
@@ -110,11 +113,9 @@ fn held_triggers_count_as_one() {
 #[test]
 fn a_timeout_of_waiting_completes_the_job() {
     let mut waits = job("waits");
-    waits.when = When::On {
-        trigger: Trigger::Job(JobId(0), JobEvent::Healthy),
-        frequency: Frequency::Once,
-        timeout: Some(seconds(2)),
-    };
+    let trigger = Trigger::Job(JobId(0), JobEvent::Healthy);
+    let conditions = vec![Condition { trigger, frequency: Frequency::Once }];
+    waits.when = When::On { need: Need::Any, conditions, timeout: Some(seconds(2)) };
     let mut world =
         World::new(configuration(vec![job("main"), waits], 0), vec![lives(60_000, 0)], vec![]);
     world.run(seconds(10));

@@ -3,6 +3,7 @@
 mod application;
 mod jobs;
 mod random;
+mod succession;
 
 use std::time::Duration;
 
