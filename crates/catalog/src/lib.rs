@@ -2,7 +2,7 @@
 //!
 //! # Theory of operation
 //!
-//! A [`Catalog`] is one registry ([`consul`], [`memory`]) seen through a handful of requests, each
+//! A [`Catalog`] is one registry (Consul, etcd, [`memory`]) seen through a handful of requests, each
 //! with a deadline of its own. Nobody but this crate sends them one by one:
 //!
 //! * The [`Registrar`] keeps instances registered. *The catalog is a cache of the truth, which is
@@ -21,9 +21,7 @@
 //! things stand.
 
 mod backoff;
-pub mod consul;
 mod error;
-mod http;
 pub mod memory;
 mod model;
 mod observer;

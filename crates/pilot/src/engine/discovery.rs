@@ -3,16 +3,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use catalog::{
-    Availability, Catalog, Freshness, Query, Registrar, Registration, Status,
-    consul::{Address, Consul, Options, Tls},
-};
+use catalog::{Availability, Catalog, Freshness, Query, Registrar, Registration, Status};
 use config::{
     Config, Generation,
     catalog::ConsulAddress,
     job::{InitialStatus, JobId},
     watch::WatchId,
 };
+use consul::{Address, Consul, Options, Tls};
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::machine::{Deregistration, Instances, Kept};

@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use catalog::consul::{Address, Consul as Client, Options};
 use catalog::{Catalog, Deregistration, Registrar, Registration};
+use consul::{Address, Consul as Client, Options};
 use testkit::{Consul, wait_until};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use catalog::consul::{Address, BuildError, Consul as Client, Options, Tls};
 use catalog::{Catalog, Error, Status};
+use consul::{Address, BuildError, Consul as Client, Options, Tls};
 use serde_json::json;
 use tempfile::TempDir;
 use testkit::{Consul, free_port};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Instance, Registered, Registration, Status};
+use catalog::{Error, Instance, Registered, Registration, Status};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]

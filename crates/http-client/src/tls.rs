@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_rustls::TlsConnector;
 
-use crate::consul::{BuildError, Tls};
+use crate::BuildError;
 
 /// Where Debian, Alpine and those built on them keep the authorities that the system trusts.
 const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -18,12 +18,29 @@ const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Names another such file, by OpenSSL's convention.
 const SYSTEM_VARIABLE: &str = "SSL_CERT_FILE";
 
+/// TLS options of a client. Everything empty: the system's authorities, verified.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// File with the authorities' certificates (PEM).
+    pub ca_file: Option<PathBuf>,
+    /// Folder of such files.
+    pub ca_path: Option<PathBuf>,
+    /// Our certificate (PEM).
+    pub client_cert: Option<PathBuf>,
+    /// Its key (PEM).
+    pub client_key: Option<PathBuf>,
+    /// The name that the peer's certificate must have, instead of the host's.
+    pub server_name: Option<String>,
+    /// Do not verify the peer's certificate.
+    pub insecure: bool,
+}
+
 const CA: &str = "CA certificates";
 const CERT: &str = "client certificate";
 const KEY: &str = "client key";
 
 /// Reads the files that `options` name.
-pub(crate) fn client(options: &Tls) -> Result<TlsConnector, BuildError> {
+pub(crate) fn connector(options: &Tls) -> Result<TlsConnector, BuildError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

@@ -1,14 +1,4 @@
-//! A small HTTP/1.1 client for one server: kept connections, deadlines, bounded answers.
-//!
-//! Every request that is sent here may be sent twice without harm. One that fails on a kept
-//! connection before its answer has begun is therefore sent once more on a fresh one: the server
-//! may have closed the old one long ago.
-
-mod connect;
-mod tls;
-
-pub(crate) use connect::{Endpoint, Host};
-pub(crate) use tls::client as tls_client;
+//! Requests to one server, over kept connections.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -23,16 +13,17 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::Error;
+use crate::endpoint::Endpoint;
+use crate::{Address, BuildError, Error};
 
 /// Connections kept while nobody uses them.
 const KEPT: usize = 4;
 
 /// Within its deadline a request waits no longer than this for a connection.
-const CONNECT: Duration = Duration::from_secs(3);
+pub(crate) const CONNECT: Duration = Duration::from_secs(3);
 
 /// Requests to one server.
-pub(crate) struct Client {
+pub struct Client {
     endpoint: Endpoint,
     /// Sent with every request.
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -41,22 +32,27 @@ pub(crate) struct Client {
 }
 
 /// What is sent.
-pub(crate) struct Call<'a> {
-    pub(crate) method: Method,
+pub struct Call<'a> {
+    /// The verb.
+    pub method: Method,
     /// With the query, encoded.
-    pub(crate) path: &'a str,
-    pub(crate) body: Bytes,
+    pub path: &'a str,
+    /// Sent as it is.
+    pub body: Bytes,
     /// For everything: connecting, sending, reading the whole answer.
-    pub(crate) deadline: Duration,
+    pub deadline: Duration,
     /// Longest answer that is read, in bytes.
-    pub(crate) limit: usize,
+    pub limit: usize,
 }
 
 /// What came back.
-pub(crate) struct Reply {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
+pub struct Reply {
+    /// Whatever the server says.
+    pub status: StatusCode,
+    /// All of them.
+    pub headers: HeaderMap,
+    /// The whole of it.
+    pub body: Vec<u8>,
 }
 
 struct Connection {
@@ -82,14 +78,25 @@ enum Lost {
 }
 
 impl Client {
-    pub(crate) fn new(endpoint: Endpoint, headers: Vec<(HeaderName, HeaderValue)>) -> Self {
+    /// Reads the certificates; nothing is sent. `headers` go with every request.
+    ///
+    /// # Errors
+    /// A file that cannot be read or does not hold what it should, or a name that is none.
+    pub fn build(
+        address: &Address,
+        headers: Vec<(HeaderName, HeaderValue)>,
+    ) -> Result<Self, BuildError> {
+        let endpoint = Endpoint::build(address)?;
         let mut headers = headers;
         headers.push((HOST, endpoint.host_header()));
-        Client { endpoint, headers, kept: Mutex::new(Vec::new()) }
+        Ok(Client { endpoint, headers, kept: Mutex::new(Vec::new()) })
     }
 
     /// Sends and reads the whole answer.
-    pub(crate) async fn send(&self, call: Call<'_>) -> Result<Reply, Error> {
+    ///
+    /// # Errors
+    /// No whole answer; see [`Error`] for what that means.
+    pub async fn send(&self, call: Call<'_>) -> Result<Reply, Error> {
         let outcome = self.attempt(&call).await;
         if matches!(outcome, Err(Error::Interrupted(_) | Error::Timeout(_))) {
             // The others lead to the same place.
@@ -156,7 +163,7 @@ impl Client {
         *request.uri_mut() = call
             .path
             .parse()
-            .map_err(|error| Error::Refused(format!("{} is no path: {error}", call.path)))?;
+            .map_err(|error| Error::Path(format!("{} is no path: {error}", call.path)))?;
         for (name, value) in &self.headers {
             request.headers_mut().insert(name, value.clone());
         }
@@ -175,7 +182,7 @@ async fn read(response: Response<Incoming>, limit: usize) -> Result<Reply, Error
         let frame = frame.map_err(|error| Error::Interrupted(chain(error)))?;
         if let Ok(data) = frame.into_data() {
             if body.len() + data.len() > limit {
-                return Err(Error::Failed(format!("the answer is longer than {limit} bytes")));
+                return Err(Error::TooLong(limit));
             }
             body.extend_from_slice(&data);
         }
@@ -195,7 +202,7 @@ fn chain(error: hyper::Error) -> String {
 }
 
 /// Appends `text` to a path or query, with everything but unreserved characters encoded.
-pub(crate) fn encode(path: &mut String, text: &str) {
+pub fn encode(path: &mut String, text: &str) {
     for &byte in text.as_bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             path.push(char::from(byte));

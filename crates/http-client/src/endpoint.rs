@@ -11,6 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
+use crate::{Address, BuildError, tls};
+
 /// One server.
 pub(crate) enum Endpoint {
     /// TCP, with TLS on top if there is a connector.
@@ -26,7 +28,7 @@ pub(crate) enum Host {
 }
 
 impl Host {
-    pub(crate) fn new(text: &str) -> Host {
+    fn new(text: &str) -> Host {
         text.parse().map_or_else(|_| Host::Name(text.to_owned()), Host::Address)
     }
 }
@@ -49,7 +51,26 @@ impl fmt::Display for Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn host_header(&self) -> HeaderValue {
+    /// Reads the certificates.
+    pub(crate) fn build(address: &Address) -> Result<Self, BuildError> {
+        Ok(match address {
+            Address::Unix(path) => Endpoint::Unix(path.clone()),
+            Address::Http { host, port } => {
+                Endpoint::Tcp { host: Host::new(host), port: *port, tls: None }
+            }
+            Address::Https { host, port, tls } => {
+                let name = tls.server_name.as_ref().unwrap_or(host);
+                let name = ServerName::try_from(name.clone()).map_err(|_| {
+                    let fault = "is no host name that a certificate can have";
+                    BuildError::Option(format!("{name:?} {fault}"))
+                })?;
+                let tls = Some((tls::connector(tls)?, name));
+                Endpoint::Tcp { host: Host::new(host), port: *port, tls }
+            }
+        })
+    }
+
+    pub(crate) fn host_header(&self) -> HeaderValue {
         let text = match self {
             Endpoint::Tcp { .. } => self.to_string(),
             Endpoint::Unix(_) => "localhost".to_owned(),
@@ -59,7 +80,7 @@ impl Endpoint {
     }
 
     /// Connects. The caller sets the deadline. The error says what was tried.
-    pub(super) async fn dial(&self) -> Result<TokioIo<Box<dyn Stream>>, String> {
+    pub(crate) async fn dial(&self) -> Result<TokioIo<Box<dyn Stream>>, String> {
         let stream: Box<dyn Stream> = match self {
             Endpoint::Unix(path) => {
                 Box::new(UnixStream::connect(path).await.map_err(|error| error.to_string())?)
@@ -89,7 +110,7 @@ async fn tcp(host: &Host, port: u16) -> Result<TcpStream, String> {
             let mut last = Err("the name has no address".to_owned());
             let found: Vec<SocketAddr> = found.collect();
             // One address that swallows packets must leave time for the next.
-            let each = super::CONNECT / u32::try_from(found.len().clamp(1, 4)).unwrap_or(1);
+            let each = crate::client::CONNECT / u32::try_from(found.len().clamp(1, 4)).unwrap_or(1);
             for address in found {
                 let attempt = tokio::time::timeout(each, connect(address)).await;
                 last = attempt

@@ -3,18 +3,18 @@
 mod options;
 mod wire;
 
-pub use options::{Address, BuildError, Options, Tls};
+pub use http_client::{Address, BuildError, Tls};
+pub use options::Options;
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use http_client::{Call, Client, Reply, encode};
 use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
-use rustls::pki_types::ServerName;
 
-use crate::http::{Call, Client, Endpoint, Host, Reply, encode, tls_client};
-use crate::{
+use catalog::{
     Answer, Catalog, Error, Index, Query, Reachability, Registered, Registration, Snapshot, Status,
 };
 
@@ -47,7 +47,7 @@ impl Consul {
             value.set_sensitive(true);
             headers.push((HeaderName::from_static("x-consul-token"), value));
         }
-        let client = Client::new(endpoint(&options.address)?, headers);
+        let client = Client::build(&options.address, headers)?;
         let reachability = Reachability::new(name);
         Ok(Consul { client, timeout: options.timeout, reachability })
     }
@@ -62,23 +62,6 @@ impl Consul {
         let call = Call { method: Method::GET, path, body: Bytes::new(), deadline, limit };
         succeed(self.client.send(call).await?)
     }
-}
-
-fn endpoint(address: &Address) -> Result<Endpoint, BuildError> {
-    Ok(match address {
-        Address::Unix(path) => Endpoint::Unix(path.clone()),
-        Address::Http { host, port } => {
-            Endpoint::Tcp { host: Host::new(host), port: *port, tls: None }
-        }
-        Address::Https { host, port, tls } => {
-            let name = tls.server_name.as_ref().unwrap_or(host);
-            let name = ServerName::try_from(name.clone()).map_err(|_| {
-                BuildError::Option(format!("{name:?} is no host name that a certificate can have"))
-            })?;
-            let tls = Some((tls_client(tls)?, name));
-            Endpoint::Tcp { host: Host::new(host), port: *port, tls }
-        }
-    })
 }
 
 impl Catalog for Consul {

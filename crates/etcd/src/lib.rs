@@ -1,0 +1,1 @@
+//! etcd v3 as a catalog, by way of its JSON gateway.
