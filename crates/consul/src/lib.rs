@@ -4,7 +4,7 @@ mod options;
 mod wire;
 
 pub use http_client::{Address, BuildError, Tls};
-pub use options::Options;
+pub use options::{Options, Token};
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -38,16 +38,19 @@ impl Consul {
     /// # Errors
     /// A file that cannot be read or does not hold what it should, or a name that is none.
     pub fn build(options: Options) -> Result<Consul, BuildError> {
-        let name = format!("consul at {}", options.address);
+        let [address, ..] = options.addresses.as_slice() else {
+            return Err(BuildError::Option("no address is given".to_owned()));
+        };
+        let name = format!("consul at {address}");
         let mut headers = Vec::new();
-        if let Some(token) = &options.token {
+        if let Some(Token::Value(token)) = &options.token {
             let mut value = HeaderValue::from_str(token).map_err(|_| {
                 BuildError::Option("the token holds characters that no token has".to_owned())
             })?;
             value.set_sensitive(true);
             headers.push((HeaderName::from_static("x-consul-token"), value));
         }
-        let client = Client::build(&options.address, headers)?;
+        let client = Client::build(address, headers)?;
         let reachability = Reachability::new(name);
         Ok(Consul { client, timeout: options.timeout, reachability })
     }

@@ -177,6 +177,7 @@ fn nonsense_is_no_change_of_a_watch() {
         service: "odd".into(),
         tag: None,
         datacenter: None,
+        near: None,
         max_staleness: Duration::from_secs(1),
     };
     let mut watch = fake.runtime.enter(|| watch(fake.client(), query));

@@ -36,6 +36,7 @@ fn an_agent_s_life_is_told_as_it_was() {
         service: "app".to_owned(),
         tag: None,
         datacenter: None,
+        near: None,
         max_staleness: Duration::from_secs(10),
     };
     let watch = scene.runtime.enter(|| watch(Arc::clone(&scene.catalog), query));

@@ -12,7 +12,13 @@ use crate::support::{LONG, Runtime, Scene, client_with, lines, listen, registrat
 const SECOND: Duration = Duration::from_secs(1);
 
 fn query(service: &str) -> Query {
-    Query { service: service.to_owned(), tag: None, datacenter: None, max_staleness: SECOND }
+    Query {
+        service: service.to_owned(),
+        tag: None,
+        datacenter: None,
+        near: None,
+        max_staleness: SECOND,
+    }
 }
 
 fn many(prefix: &str, ttl: Duration) -> Vec<Arc<Registration>> {

@@ -142,7 +142,7 @@ fn a_token_is_refused_and_another_is_accepted() {
             "tokens": {"master": "c0ffee", "default": "c0ffee"}}
     })));
     let with = |token: &str| {
-        let token = Some(token.to_owned());
+        let token = Some(consul::Token::Value(token.to_owned()));
         let catalog = client_with(&scene.consul.address(), |options| options.token = token);
         scene.runtime.enter(|| catalog::Registrar::spawn(catalog)).0
     };

@@ -68,7 +68,7 @@ pub(crate) fn client(address: &str) -> Arc<dyn Catalog> {
 pub(crate) fn client_with(address: &str, change: impl FnOnce(&mut Options)) -> Arc<dyn Catalog> {
     let (host, port) = address.rsplit_once(':').unwrap();
     let address = Address::Http { host: host.to_owned(), port: port.parse().unwrap() };
-    let mut options = Options::new(address);
+    let mut options = Options::new(vec![address]);
     change(&mut options);
     Arc::new(Client::build(options).unwrap())
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use catalog::{Catalog, Error, Status};
-use consul::{Address, BuildError, Consul as Client, Options, Tls};
+use consul::{Address, BuildError, Consul as Client, Options, Tls, Token};
 use serde_json::json;
 use tempfile::TempDir;
 use testkit::{Consul, free_port};
@@ -15,7 +15,7 @@ use crate::support::{Runtime, client, registration};
 
 /// Registers, and takes out again.
 fn register(address: Address) -> Result<(), Error> {
-    let catalog: Arc<dyn Catalog> = Arc::new(Client::build(Options::new(address)).unwrap());
+    let catalog: Arc<dyn Catalog> = Arc::new(Client::build(Options::new(vec![address])).unwrap());
     Runtime::start().wait(async move {
         let app = registration("app");
         catalog.register(&app, Status::Passing, "").await?;
@@ -126,7 +126,7 @@ fn over_tls_with_certificates_of_both_sides() {
 
 fn build(tls: Tls) -> BuildError {
     let address = Address::Https { host: "consul.test".into(), port: 1, tls };
-    match Client::build(Options::new(address)) {
+    match Client::build(Options::new(vec![address])) {
         Err(error) => error,
         Ok(_) => panic!("it was built"),
     }
@@ -173,11 +173,11 @@ fn what_is_wrong_with_certificates_is_found_when_building() {
 
 #[test]
 fn a_token_is_never_shown() {
-    let mut options = Options::new(Address::Http { host: "::1".into(), port: 1 });
-    options.token = Some("5ec2e7".into());
+    let mut options = Options::new(vec![Address::Http { host: "::1".into(), port: 1 }]);
+    options.token = Some(Token::Value("5ec2e7".into()));
     assert!(!format!("{options:?}").contains("5ec2e7"));
-    assert_eq!(options.address.to_string(), "http://[::1]:1");
-    options.token = Some("5ec2e7\n".into());
+    assert_eq!(options.addresses[0].to_string(), "http://[::1]:1");
+    options.token = Some(Token::Value("5ec2e7\n".into()));
     let error = Client::build(options).err().unwrap();
     assert_eq!(error.to_string(), "the token holds characters that no token has");
     assert_eq!(client("127.0.0.1:1").reachability().name(), "consul at http://127.0.0.1:1");

@@ -15,6 +15,7 @@ fn query(service: &str, tag: Option<&str>) -> Query {
         service: service.to_owned(),
         tag: tag.map(str::to_owned),
         datacenter: None,
+        near: None,
         max_staleness: Duration::from_secs(10),
     }
 }
