@@ -9,10 +9,7 @@
 
 use std::time::Instant;
 
-use config::{
-    Generation,
-    job::{JobId, Notice, Role},
-};
+use config::job::{JobId, Notice};
 
 use super::{Action, Deregistration, Machine, Notified, StopStep};
 
@@ -134,53 +131,34 @@ impl Machine {
     }
 
     /// Whether a process that is to stop serves what this job advertises: its own, or, if it has
-    /// none, one that waits for the service to leave.
+    /// none, one that stops after this job (2.x: the application).
     pub(super) fn is_used(&self, id: JobId) -> bool {
         if self.spec(id).exec.is_some() {
             return self.job(id).run.is_running();
         }
         self.ids().any(|other| {
-            let after = &self.spec(other).stop.after;
-            let waits =
-                after.stopped.contains(&id) || (after.deregistered && self.may_serve(other));
-            waits && self.job(other).run.is_running() && self.job(other).stop == StopStep::Holding
+            self.spec(other).stop.after.stopped.contains(&id)
+                && self.job(other).run.is_running()
+                && self.job(other).stop == StopStep::Holding
         })
     }
 
-    /// Whether a job can be what services without a process of their own are about. In 2.x that
-    /// is the application; what else waits for them to leave is the catalog's agent.
-    fn may_serve(&self, id: JobId) -> bool {
-        self.config.generation == Generation::V3 || self.spec(id).role == Role::Essential
-    }
-
-    /// Whether a service is out of the way of a job that waits for all of them to leave. 2.x: the
-    /// application need not wait for what is marked, which waits for the application.
-    pub(super) fn has_left(&self, id: JobId, waits: JobId) -> bool {
-        let application = self.config.generation == Generation::V2
-            && self.spec(waits).role == Role::Essential;
+    /// Whether a stopping job's service is out of the catalog, or as far out as it can be brought.
+    pub(super) fn has_left(&self, id: JobId) -> bool {
         match self.job(id).stop {
             StopStep::Stopped => true,
-            StopStep::Terminating { .. } => application || !self.job(id).listing.is_marked(),
+            StopStep::Terminating { .. } => !self.job(id).listing.is_marked(),
             _ => false,
         }
     }
 
-    /// A stopping job's process has ended. What is marked leaves the catalog now, if nothing
-    /// serves it any more. True if that is a step.
-    pub(super) fn ended(&mut self, id: JobId) -> bool {
-        if !self.job(id).listing.is_marked() {
-            self.stopped(id);
-            return true;
-        }
-        let served = self.config.generation == Generation::V2
-            && self.spec(id).exec.is_none()
-            && self.ids().any(|other| {
-                self.spec(other).role == Role::Essential && self.job(other).run.is_running()
-            });
-        if !served {
+    /// A stopping job's process has ended. What is marked leaves the catalog now.
+    pub(super) fn ended(&mut self, id: JobId) {
+        if self.job(id).listing.is_marked() {
             let number = self.leave(id, Notice::Deregister);
             self.job_mut(id).stop = StopStep::Removing(number);
+        } else {
+            self.stopped(id);
         }
-        !served
     }
 }

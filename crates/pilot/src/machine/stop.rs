@@ -201,9 +201,7 @@ impl Machine {
                 self.begin_deregistration(id, now);
             }
             StopStep::Draining { .. } if !self.is_used(id) => self.terminate(id, now),
-            StopStep::Terminating { .. } if !self.job(id).run.is_running() => {
-                return self.ended(id);
-            }
+            StopStep::Terminating { .. } if !self.job(id).run.is_running() => self.ended(id),
             _ => return false,
         }
         true
@@ -217,7 +215,7 @@ impl Machine {
             self.has_left_elections(id)
                 && self.ids().filter(|other| *other != id && self.spec(*other).service.is_some()).all(
                     |other| {
-                        self.has_left(other, id)
+                        self.has_left(other)
                             || !self.job(other).run.has_begun()
                             || self.stays(other)
                     },

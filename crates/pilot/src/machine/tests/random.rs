@@ -269,6 +269,9 @@ proptest! {
         inputs.push((stop, Input::Stop(urgency)));
         let mut config = application(5);
         config.jobs[2].stop.drain = drain;
+        if drain.is_some() {
+            config.jobs[5].stop.after.stopped.push(JobId(2));
+        }
         let mut world = World::new(config.clone(), behaviours.collect(), inputs);
         for at in reloads {
             world.reload_at(at, config.clone());
