@@ -19,6 +19,7 @@ use config::{
         WatchEvent, When,
     },
     migrate,
+    watch::Subject,
 };
 use proptest::prelude::*;
 use support::{host, snapshot, words};
@@ -72,7 +73,12 @@ fn assert_equivalent(old: &Config, new: &Config, context: &str) {
         }
     }
     let watched = |config: &Config| -> BTreeSet<_> {
-        let names = config.watches.iter().map(|watch| (watch.name.clone(), watch.tag.clone()));
+        let names = config.watches.iter().map(|watch| match &watch.subject {
+            Subject::Service(query) => {
+                (watch.name.clone(), query.service.clone(), query.tag.clone())
+            }
+            Subject::Key(_) | Subject::Keys(_) => panic!("a key in a 2.x file"),
+        });
         names.collect()
     };
     assert_eq!(watched(old), watched(new), "{context}");
