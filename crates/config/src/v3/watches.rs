@@ -23,14 +23,19 @@ pub(super) fn watch(object: &mut Object<'_>, others: &[Watch], registry: &Regist
     let interval = interval.and_then(|field| field.duration(SECOND)).unwrap_or(SECOND);
 
     let name = name_field.as_ref().and_then(Field::name);
-    let (subject, named_after) = match (key, prefix) {
+    // What the watch is called if it has no name, and where that stands.
+    let (subject, path) = match (key, prefix) {
         (Some(key), prefix) => {
             if let Some(prefix) = prefix {
                 prefix.refuse("stands beside \"key\"", "want one of the two");
             }
-            (Subject::Key(path(&key, registry)), Some(key))
+            let path = path(&key, registry);
+            (Subject::Key(path.clone()), Some((key, path)))
         }
-        (None, Some(prefix)) => (Subject::Keys(path(&prefix, registry)), Some(prefix)),
+        (None, Some(prefix)) => {
+            let path = path(&prefix, registry);
+            (Subject::Keys(path.clone()), Some((prefix, path)))
+        }
         (None, None) => {
             if name_field.is_none() {
                 object.problem("the watch is about nothing", SUBJECTS);
@@ -46,7 +51,7 @@ pub(super) fn watch(object: &mut Object<'_>, others: &[Watch], registry: &Regist
             (Subject::Service(query), None)
         }
     };
-    if named_after.is_some() {
+    if path.is_some() {
         let of_services = "belongs to a watch on a service, and this is one on keys";
         for field in [&tag, &near].into_iter().flatten() {
             field.refuse(of_services, "want it there alone");
@@ -57,15 +62,15 @@ pub(super) fn watch(object: &mut Object<'_>, others: &[Watch], registry: &Regist
     let no_order = "want it left out: etcd knows no distances between nodes";
     near.iter().for_each(|field| registry.refuse_on_etcd(field, no_order));
 
-    let as_written = || named_after.as_ref().and_then(Field::text);
+    let (key_field, path) = path.unzip();
     let watch = Watch {
-        name: name.or_else(as_written).unwrap_or_default(),
+        name: name.or(path).unwrap_or_default(),
         subject,
         datacenter: datacenter.as_ref().and_then(Field::text),
         interval,
         after: Trigger::Global(GlobalEvent::Startup),
     };
-    if let Some(field) = name_field.or(named_after).filter(|_| !watch.name.is_empty()) {
+    if let Some(field) = name_field.or(key_field).filter(|_| !watch.name.is_empty()) {
         compare(&field, &watch, others);
     }
     watch
