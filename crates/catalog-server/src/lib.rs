@@ -25,6 +25,7 @@
 //! limited to the size of a key's value.
 
 mod app;
+mod base64;
 mod checks;
 mod definition;
 mod duration;

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use super::health::truth;
 use super::{Refusal, Reply, Request, agent_checks};
@@ -199,7 +200,7 @@ fn maintain(
         create: 0,
         modify: 0,
     };
-    app.store.borrow_mut().set_check(&app.node, check);
+    app.store.borrow_mut().set_check(&app.node, check, Instant::now());
     Ok(Reply::empty())
 }
 

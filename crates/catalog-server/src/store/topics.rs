@@ -26,6 +26,14 @@ pub(crate) enum Topic {
     ServiceChecks(String),
     /// The checks in a state, or in `any`.
     State(String),
+    /// The list of sessions.
+    Sessions,
+    /// The sessions of a node.
+    NodeSessions(String),
+    /// A session by its id.
+    Session(String),
+    /// The events that were fired.
+    Events,
     /// A key.
     Key(String),
     /// The keys that begin so.
