@@ -52,6 +52,9 @@ impl App {
         let node = Node {
             id: random::uuid(),
             name: name.clone(),
+            tagged_addresses: ["lan", "lan_ipv4", "wan", "wan_ipv4"]
+                .map(|kind| (kind.to_owned(), ip.clone()))
+                .into(),
             address: ip,
             meta: BTreeMap::from([("consul-network-segment".into(), String::new())]),
             ..Node::default()
@@ -68,6 +71,7 @@ impl App {
                 output: "Agent alive and reachable".into(),
                 service_id: String::new(),
                 kind: "",
+                definition: serde_json::Map::new(),
                 create: 0,
                 modify: 0,
             },

@@ -33,6 +33,7 @@ mod fields;
 mod http;
 mod options;
 mod random;
+mod registration;
 mod server;
 mod store;
 mod view;

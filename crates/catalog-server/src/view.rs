@@ -14,15 +14,16 @@ pub(crate) fn node(node: &Node, datacenter: &str) -> Value {
         "Node": node.name,
         "Address": node.address,
         "Datacenter": datacenter,
-        "TaggedAddresses": tagged(&node.address),
-        "Meta": node.meta,
+        "TaggedAddresses": some(&node.tagged_addresses),
+        "Meta": some(&node.meta),
         "CreateIndex": node.create,
         "ModifyIndex": node.modify,
     })
 }
 
-fn tagged(address: &str) -> Value {
-    json!({ "lan": address, "lan_ipv4": address, "wan": address, "wan_ipv4": address })
+/// A node's meta or addresses; none are `null`, as Go writes them.
+fn some(map: &BTreeMap<String, String>) -> Value {
+    if map.is_empty() { Value::Null } else { json!(map) }
 }
 
 fn weights(service: &Service) -> Value {
@@ -64,8 +65,8 @@ pub(crate) fn catalog_service(node: &Node, service: &Service, datacenter: &str) 
         "Node": node.name,
         "Address": node.address,
         "Datacenter": datacenter,
-        "TaggedAddresses": tagged(&node.address),
-        "NodeMeta": node.meta,
+        "TaggedAddresses": some(&node.tagged_addresses),
+        "NodeMeta": some(&node.meta),
         "ServiceKind": "",
         "ServiceID": service.id,
         "ServiceName": service.name,
@@ -108,7 +109,7 @@ pub(crate) fn check(node: &Node, check: &Check) -> Value {
         "ServiceName": service.map_or("", |service| &service.name),
         "ServiceTags": service.map_or(&[][..], |service| &service.tags),
         "Type": check.kind,
-        "Definition": {},
+        "Definition": check.definition,
         "CreateIndex": check.create,
         "ModifyIndex": check.modify,
     })
@@ -138,6 +139,19 @@ pub(crate) fn node_services(of: &Node, datacenter: &str) -> Value {
     let services: BTreeMap<&str, Value> =
         of.services.iter().map(|(id, one)| (id.as_str(), service(one))).collect();
     json!({ "Node": node(of, datacenter), "Services": services })
+}
+
+/// A node with everything on it.
+pub(crate) fn ui_node(of: &Node) -> Value {
+    let mut shown = node(of, "");
+    if let Value::Object(map) = &mut shown {
+        for name in ["Datacenter", "CreateIndex", "ModifyIndex"] {
+            map.remove(name);
+        }
+        map.insert("Services".into(), of.services.values().map(service).collect());
+        map.insert("Checks".into(), of.checks.values().map(|one| check(of, one)).collect());
+    }
+    shown
 }
 
 /// A key with its value.

@@ -16,7 +16,7 @@ use serde_json::Value;
 use testkit::{Consul, Response, http, wait_until};
 
 /// A real agent tells its servers within a second or so.
-const SETTLED: Duration = Duration::from_secs(10);
+const SETTLED: Duration = Duration::from_secs(20);
 
 /// Compares two catalogs and fails at its end with every difference that it saw.
 struct Pair {
@@ -181,7 +181,9 @@ fn neutral(value: &mut Value) {
                     // An agent shows a check's definition as its zero in one place only.
                     "Definition" => *value = Value::Null,
                     // A service's tags come from a set; without tags there may be a null.
-                    "Meta" | "ServiceTags" if value.is_null() || empty(value) => {
+                    "Meta" | "ServiceMeta" | "ServiceTags" | "Tags"
+                        if value.is_null() || empty(value) =>
+                    {
                         *value = Value::Null
                     }
                     _ => neutral(value),
@@ -636,4 +638,85 @@ fn events() {
     for query in ["/v1/event/list?name=deploy", "/v1/event/list?name=nope", "/v1/event/nope"] {
         pair.get(query);
     }
+}
+
+#[test]
+fn nodes_without_an_agent() {
+    let pair = Pair::start();
+    let register = |body: &str| pair.same("PUT", "/v1/catalog/register", body);
+    let deregister = |body: &str| pair.same("PUT", "/v1/catalog/deregister", body);
+    let session = |body: &str| pair.same("PUT", "/v1/session/create", body);
+    let queries = || {
+        for query in [
+            "/v1/catalog/nodes",
+            "/v1/catalog/nodes?node-meta=a:b",
+            "/v1/catalog/node/ext",
+            "/v1/catalog/node/no-address",
+            "/v1/catalog/services",
+            "/v1/catalog/service/db",
+            "/v1/health/node/ext",
+            "/v1/health/service/db",
+            "/v1/health/service/db?passing&near=ext",
+            "/v1/health/checks/db",
+            "/v1/health/state/warning",
+            "/v1/health/state/any",
+            "/v1/session/node/ext",
+        ] {
+            pair.get(query);
+        }
+    };
+    for body in [
+        "",
+        "{",
+        "{}",
+        r#"{"Node":"ext"}"#,
+        r#"{"Address":"1.2.3.4"}"#,
+        r#"{"Node":"ext","Address":"1.2.3.4","Foo":1}"#,
+        r#"{"Node":"ext","Address":"1.2.3.4","Service":{"ID":"x"}}"#,
+        r#"{"Node":"ext","Address":"1.2.3.4","Datacenter":"elsewhere"}"#,
+        r#"{"Node":"ext","Address":"1.2.3.4","Check":{"Node":"other","CheckID":"c"}}"#,
+        r#"{"Node":"ext","Address":"1.2.3.4","ID":"zz"}"#,
+    ] {
+        register(body);
+    }
+    register(
+        r#"{"Node":"ext","Address":"1.2.3.4","NodeMeta":{"a":"b"},"TaggedAddresses":{"lan":"1.1.1.1"},
+            "Service":{"Service":"db","Tags":["a"],"Address":"5.6.7.8","Port":99,"Meta":{"x":"y"}},
+            "Check":{"CheckID":"c1","Name":"n1","Status":"passing","ServiceID":"db","Output":"o",
+                "Notes":"n","Definition":{"TCP":"1.2.3.4:5","Interval":"5s"}}}"#,
+    );
+    register(r#"{"Node":"ext","Address":"1.2.3.4","Check":{"Name":"lost","ServiceID":"none"}}"#);
+    queries();
+    register(r#"{"Node":"ext","SkipNodeUpdate":true,"Service":{"ID":"db-2","Service":"db"}}"#);
+    register(r#"{"Node":"ext","Address":"1.2.3.4","Datacenter":"dc1"}"#);
+    queries();
+    register(
+        r#"{"Node":"ext","Address":"1.2.3.5","Checks":[{"Name":"l1","Status":"warning"},{"Name":"l2"}]}"#,
+    );
+    register(r#"{"Node":"no-address","SkipNodeUpdate":true,"Service":{"Service":"db"}}"#);
+    session(r#"{"Node":"ext","NodeChecks":["l1"]}"#);
+    session(r#"{"Node":"ext","NodeChecks":[],"ServiceChecks":[{"ID":"c1"}]}"#);
+    session(r#"{"Node":"ext"}"#);
+    queries();
+    for body in [
+        "",
+        "{}",
+        r#"{"Node":"nope"}"#,
+        r#"{"Node":"ext","Foo":1}"#,
+        r#"{"Node":"ext","ServiceID":"nope"}"#,
+        r#"{"Node":"ext","CheckID":"nope"}"#,
+        r#"{"Node":"ext","Datacenter":"elsewhere"}"#,
+        r#"{"Node":"ext","CheckID":"l1"}"#,
+        r#"{"Node":"ext","ServiceID":"db"}"#,
+    ] {
+        deregister(body);
+        queries();
+    }
+    deregister(r#"{"Node":"ext"}"#);
+    queries();
+    for (method, path) in [("GET", "register"), ("GET", "deregister"), ("PUT", "nodes")] {
+        pair.same(method, &format!("/v1/catalog/{path}"), "");
+    }
+    pair.get("/v1/acl/list");
+    pair.get("/v1/internal/ui/nope");
 }

@@ -349,3 +349,30 @@ fn a_fired_event_is_told() {
     assert_eq!(index(&again), index(&answer));
     assert_eq!(catalog.get("/v1/event/list").json().as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn one_query_sees_every_change_of_the_catalog() {
+    let catalog = Catalog::start(|_| {});
+    let path = "/v1/internal/ui/nodes";
+    let mut seen = index(&catalog.get(path));
+    let external = r#"{"Node":"far","Address":"10.0.0.9","Service":{"Service":"db"}}"#;
+    for (change, body, part) in [
+        ("/v1/agent/service/register", r#"{"Name":"web","Check":{"TTL":"60s"}}"#, "\"web\""),
+        ("/v1/agent/check/pass/service:web?note=fine", "", "\"fine\""),
+        ("/v1/catalog/register", external, "10.0.0.9"),
+        ("/v1/catalog/deregister", r#"{"Node":"far"}"#, "fine"),
+    ] {
+        let waiting = catalog.blocked(&format!("{path}?wait=60s&index={seen}"));
+        catalog.put("/v1/kv/other", change);
+        catalog.put(change, body);
+        let (answer, _) = waiting.recv_timeout(SOON).expect(change);
+        assert!(answer.body.contains(part), "{change}: {}", answer.body);
+        seen = index(&answer);
+    }
+    let services = catalog.get("/v1/internal/ui/services").json();
+    let web = services.as_array().unwrap().iter().find(|service| service["Name"] == "web").unwrap();
+    assert_eq!((&web["ChecksPassing"], &web["InstanceCount"]), (&json!(2), &json!(1)));
+    let refused = catalog.get("/v1/catalog/nodes?filter=Node==far");
+    assert_eq!(refused.status, 400);
+    assert!(refused.body.contains("no filter expressions"), "{}", refused.body);
+}

@@ -53,6 +53,7 @@ impl App {
             output,
             service_id: definition.service_id.clone(),
             kind: probe.kind(),
+            definition: serde_json::Map::new(),
             create: 0,
             modify: 0,
         };

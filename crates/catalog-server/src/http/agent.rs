@@ -197,6 +197,7 @@ fn maintain(
         output: String::new(),
         service_id: service.to_owned(),
         kind: "maintenance",
+        definition: serde_json::Map::new(),
         create: 0,
         modify: 0,
     };

@@ -5,6 +5,7 @@ mod agent_checks;
 mod catalog;
 mod event;
 mod health;
+mod internal;
 mod kv;
 mod request;
 mod session;
@@ -192,6 +193,9 @@ async fn route(app: &Rc<App>, request: &mut Request) -> Result<Reply, Refusal> {
         }
         return Ok(Reply::empty().status(301).header("location", path));
     }
+    if request.parameter("filter").is_some_and(|text| !text.is_empty()) {
+        return Err(Refusal::bad("the development catalog has no filter expressions"));
+    }
     let path = request.path.clone();
     let rest = path.strip_prefix("/v1/").ok_or_else(Refusal::unknown)?;
     if rest == "txn" {
@@ -208,6 +212,8 @@ async fn route(app: &Rc<App>, request: &mut Request) -> Result<Reply, Refusal> {
         "health" => health::answer(app, request, endpoint, name).await,
         "session" => session::answer(app, request, endpoint, name).await,
         "event" => event::answer(app, request, endpoint, name).await,
+        "internal" if endpoint == "ui" => internal::answer(app, request, name).await,
+        "acl" => Err(Refusal::new(401, "ACL support disabled")),
         "status" => status::answer(app, request, endpoint),
         _ => Err(Refusal::unknown()),
     }

@@ -128,12 +128,37 @@ impl Store {
                     return;
                 }
                 (old.id, old.address, old.meta) = (node.id, node.address, node.meta);
+                old.tagged_addresses = node.tagged_addresses;
                 old.modify = index;
             }
         }
         self.index = index;
         self.touch(Topic::Nodes);
         self.touch_node(&name);
+    }
+
+    /// Removes a node with all that is on it; false if there is none of that name.
+    pub(crate) fn remove_node(&mut self, name: &str, now: Instant) -> bool {
+        let Some(node) = self.nodes.get(name) else { return false };
+        let services: Vec<String> = node.services.keys().cloned().collect();
+        for id in services {
+            self.remove_service(name, &id, now);
+        }
+        let checks = self.nodes.get(name).into_iter().flat_map(|node| node.checks.keys());
+        let checks: Vec<String> = checks.cloned().collect();
+        for id in checks {
+            self.remove_check(name, &id, now);
+        }
+        self.index += 1;
+        self.nodes.remove(name);
+        self.end_sessions(name, now);
+        self.touch(Topic::Nodes);
+        for topic in [Topic::Node(name.to_owned()), Topic::NodeChecks(name.to_owned())] {
+            self.touch(topic.clone());
+            self.topics.retire(&topic);
+        }
+        self.topics.retire(&Topic::NodeSessions(name.to_owned()));
+        true
     }
 
     /// Adds or replaces a service on a node, if that changes anything.
@@ -264,6 +289,7 @@ impl Store {
 
     fn touch(&mut self, topic: Topic) {
         self.topics.touch(topic, self.index);
+        self.topics.touch(Topic::Everything, self.index);
     }
 
     /// A node's own data is part of every answer about its services.

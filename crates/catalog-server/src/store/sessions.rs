@@ -187,9 +187,10 @@ impl Store {
     }
 
     fn touch_session(&mut self, session: &Session) {
-        self.touch(Topic::Sessions);
-        self.touch(Topic::NodeSessions(session.node.clone()));
-        self.touch(Topic::Session(session.id.clone()));
+        let (node, id) = (session.node.clone(), session.id.clone());
+        for topic in [Topic::Sessions, Topic::NodeSessions(node), Topic::Session(id)] {
+            self.topics.touch(topic, self.index);
+        }
     }
 }
 

@@ -36,6 +36,7 @@ fn check(id: &str, service: &str, status: Status) -> Check {
         output: String::new(),
         service_id: service.into(),
         kind: "ttl",
+        definition: serde_json::Map::new(),
         create: 0,
         modify: 0,
     }
@@ -174,6 +175,7 @@ fn answer(store: &Store, topic: &Topic) -> String {
         all.filter(|(_, c)| wanted(c)).map(|(n, c)| view::check(n, c)).collect()
     };
     let shown = match topic {
+        Topic::Everything => json!(store.nodes().map(view::ui_node).collect::<Vec<_>>()),
         Topic::Nodes => json!(store.nodes().map(|n| view::node(n, "dc")).collect::<Vec<_>>()),
         Topic::Node(name) => json!(store.node(name).map(|n| view::node_services(n, "dc"))),
         Topic::NodeChecks(_) => json!(checks(&|_| true)),
@@ -212,7 +214,7 @@ fn answer(store: &Store, topic: &Topic) -> String {
 #[test]
 fn a_different_answer_has_a_higher_index() {
     let name = |text: &str| text.to_owned();
-    let mut topics = vec![Topic::Nodes, Topic::Services, Topic::Node(name("n"))];
+    let mut topics = vec![Topic::Everything, Topic::Nodes, Topic::Services, Topic::Node(name("n"))];
     topics.push(Topic::NodeChecks(name("n")));
     for service in ["a", "b", "c"] {
         topics.extend(
@@ -279,6 +281,10 @@ fn a_different_answer_has_a_higher_index() {
                 let _ = t.unlock(keys[pick(4)], vec![pick(2) as u8], 0, sessions[pick(2)]);
             }),
             13 => store.end_session(sessions[pick(2)], now),
+            14 if pick(8) == 0 => {
+                store.remove_node("n", now);
+                store.set_node(Node { name: name("n"), ..Node::default() });
+            }
             _ => {
                 let key = keys[pick(4)];
                 let failed: Result<(), ()> = store.transaction(now, |t| {

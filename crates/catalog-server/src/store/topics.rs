@@ -10,6 +10,8 @@ use tokio::sync::Notify;
 /// topic alone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Topic {
+    /// All nodes, services and checks.
+    Everything,
     /// The list of nodes.
     Nodes,
     /// A node and the services on it.
