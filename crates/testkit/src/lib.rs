@@ -28,9 +28,11 @@
 
 mod consul;
 mod http;
+mod network;
 mod port;
 mod program;
 mod prometheus;
+mod proxy;
 mod script;
 mod stub;
 mod tree;
@@ -38,10 +40,12 @@ mod wait;
 
 pub use consul::Consul;
 pub use http::{Response, http, http_within};
+pub use network::{Host, Network};
 pub use nix::sys::signal::Signal;
 pub use port::{free_port, free_ports};
 pub use program::{Ended, Finished, Program, Running};
 pub use prometheus::{MetricsCheck, Prometheus, Sample};
+pub use proxy::{Mood, Proxy};
 pub use script::write_script;
 pub use stub::HttpStub;
 pub use wait::{Observation, wait_until};
