@@ -34,6 +34,7 @@ mod program;
 mod prometheus;
 mod proxy;
 mod script;
+mod server;
 mod stub;
 mod tree;
 mod wait;
@@ -47,6 +48,7 @@ pub use program::{Ended, Finished, Program, Running};
 pub use prometheus::{MetricsCheck, Prometheus, Sample};
 pub use proxy::{Mood, Proxy};
 pub use script::write_script;
+pub use server::Server;
 pub use stub::HttpStub;
 pub use wait::{Observation, wait_until};
 

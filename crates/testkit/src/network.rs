@@ -11,6 +11,7 @@
 
 mod namespaces;
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::MetadataExt;
@@ -31,8 +32,8 @@ const OVERLAYS: &str = "/etc/netns";
 /// Some hosts that reach each other. Needs root.
 pub struct Network(Arc<Namespaces>);
 
-/// A host of a [`Network`]: a namespace with the interfaces `lo` and `eth0`. It is there as long
-/// as a clone of it, or its network, is.
+/// A host of a [`Network`]: a namespace with the interfaces `lo` and `eth0`. Its programs have its
+/// name as hostname. It is there as long as a clone of it, or its network, is.
 #[derive(Clone)]
 pub struct Host {
     all: Arc<Namespaces>,
@@ -141,9 +142,23 @@ impl Host {
         fs::write(folder.join(name), text).expect("root may write to /etc/netns");
     }
 
-    /// What starts a program in this host: the first word, and those before the program's.
-    pub(crate) fn entrance(&self) -> (PathBuf, [String; 3]) {
-        (tool("ip"), ["netns".to_owned(), "exec".to_owned(), self.namespace()])
+    /// What starts a program in this host: the words before the program's own. Each becomes the
+    /// next, and the last one the program: its process id is the first one's.
+    pub(crate) fn entrance(&self) -> Vec<OsString> {
+        let rename = format!("echo {} >/proc/sys/kernel/hostname && exec \"$@\"", self.name());
+        let words = [
+            tool("ip").into_os_string(),
+            "netns".into(),
+            "exec".into(),
+            self.namespace().into(),
+            tool("unshare").into_os_string(),
+            "--uts".into(),
+            "/bin/sh".into(),
+            "-c".into(),
+            rename.into(),
+            "sh".into(),
+        ];
+        words.into()
     }
 
     /// Whether a process is in this host.

@@ -113,17 +113,10 @@ impl Program {
     /// If it cannot be started.
     #[track_caller]
     pub fn spawn(&self) -> Running {
-        let mut command = match &self.host {
-            None => Command::new(&self.binary),
-            // It becomes the program: the process id is the program's.
-            Some(host) => {
-                let (entrance, words) = host.entrance();
-                let mut command = Command::new(entrance);
-                command.args(words).arg(&self.binary);
-                command
-            }
-        };
-        let mut child = command
+        let mut words = self.host.as_ref().map(Host::entrance).unwrap_or_default();
+        words.push(self.binary.clone().into_os_string());
+        let mut child = Command::new(&words[0])
+            .args(&words[1..])
             .args(&self.args)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

@@ -43,16 +43,17 @@ fn hosts_reach_each_other_until_they_are_cut() {
 }
 
 #[test]
-fn programs_run_in_a_host_and_see_its_names() {
+fn programs_run_in_a_host_and_see_its_names_and_others() {
     let network = Network::new(&["here", "there"]);
     let (here, there) = (network.host("here"), network.host("there"));
     here.set_hosts(&[("far.test", there.address())]);
     let ask = "getent ahostsv4 far.test";
     let program = Program::new("/bin/sh")
-        .script("run", &format!("mkfifo go; {ask}; read _ <go; {ask}"))
+        .script("run", &format!("uname -n; mkfifo go; {ask}; read _ <go; {ask}"))
         .arg("run")
         .on(&here);
     let mut running = program.spawn();
+    assert_eq!(running.wait_for_line("here"), "here");
     running.wait_for_line("10.77.0.2");
     assert!(here.holds(running.pid()) && !there.holds(running.pid()));
     here.set_hosts(&[("far.test", Ipv4Addr::new(10, 77, 0, 9))]);
