@@ -1,4 +1,9 @@
 //! Registries in hosts of their own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test's helper reports by panicking"
+)]
 
 use std::time::{Duration, Instant};
 
