@@ -157,6 +157,18 @@ impl Reachability {
         }
     }
 
+    /// As [`Reachability::turn`], without waiting: for what must not wait for others, such as the
+    /// renewal that leadership depends on. The caller sees to it that they are few.
+    pub(crate) fn turn_at_once(&self) -> Turn {
+        match &mut *self.lock() {
+            State::Down { next, probing, .. } if !*probing && *next <= Instant::now() => {
+                *probing = true;
+                self.give(true)
+            }
+            _ => self.give(false),
+        }
+    }
+
     fn give(&self, probe: bool) -> Turn {
         Turn { owner: self.clone(), probe, epoch: *self.0.recoveries.borrow() }
     }
