@@ -15,7 +15,11 @@ import urllib.request
 from webdriver import Browser, Failed, wait_until
 
 HOSTILE = "<img src=x onerror=hacked=1><script>hacked=1</script>&amp;\"'"
-ENTER, ESCAPE, DOWN, TAB = "\ue007", "\ue00c", "\ue015", "\ue004"
+# Whether the page is hidden, as far as it knows.
+SEE = """
+  Object.defineProperty(document, "hidden", {value: arguments[0], configurable: true});
+  document.dispatchEvent(new Event("visibilitychange"))"""
+ENTER, ESCAPE, DOWN = "\ue007", "\ue00c", "\ue015"
 
 
 class Catalog:
@@ -116,7 +120,7 @@ def services_come_fail_and_go(catalog, page):
     assert page.row("web") is None
     catalog.register("web", "web-1", Tags=["v1", "blue"], Address="10.0.0.1", Port=8080, Meta={"rack": "r7"})
     page.wait_for_row("web", "0/1", "v1", "blue")
-    page.wait_for("#attention", "web-1 is critical")
+    page.wait_for("#attention", "web-1: critical")
     page.wait_for("#summary", "1 critical", "last change")
     catalog.report("web-1", "passing", "all is well")
     page.wait_for_row("web", "1/1")
@@ -142,9 +146,12 @@ def services_come_fail_and_go(catalog, page):
     page.go("#/services")
     wait_until("the log tells", lambda: page.browser.text("#log"))
     told = page.browser.run('return [...document.querySelectorAll("#log li")].map((line) => line.innerText)')
-    for words in ["web-1 appeared", "critical → passing", "passing → critical", "web-2 registered anew", "web-1 is gone", "web-2 is gone"]:
+    for words in [
+        "web-1: appeared", "web-1: critical → passing", "web-1: passing → critical", "web-2: registered anew",
+        "web-1: gone", "web-2: gone",
+    ]:  # fmt: skip
         assert any(words in line for line in told), (words, told)
-    assert "web-2 is gone" in told[0], told
+    assert "web-2: gone" in told[0], told
 
 
 def nodes_are_shown(catalog, page):
@@ -227,7 +234,7 @@ def names_are_text(catalog, page):
     catalog.report(HOSTILE, "critical", HOSTILE)
     catalog.ask("PUT", f"/v1/kv/{urllib.parse.quote('folder/' + HOSTILE, safe='')}", HOSTILE)
     page.go("#/services")
-    page.wait_for("#attention", HOSTILE, "is critical")
+    page.wait_for("#attention", f"{HOSTILE}: critical")
     page.wait_for("#log", HOSTILE)
     page.choose(HOSTILE)
     page.wait_for("#detail h2", HOSTILE)
@@ -319,20 +326,56 @@ def a_page_that_nobody_sees_rests(catalog, page):
     catalog.register("loud", "loud")
     catalog.ask("PUT", "/v1/kv/loud", "")
     wait_until("both queries block anew", lambda: browser.run("return asked >= 2 && open.size === 2"))
-    see = """
-      Object.defineProperty(document, "hidden", {value: arguments[0], configurable: true});
-      document.dispatchEvent(new Event("visibilitychange"));
-      return [...open].every((signal) => signal.aborted)"""
     before = browser.run("return asked")
-    assert browser.run(see, True), "a query goes on"
+    browser.run(SEE, True)
+    assert browser.run("return [...open].every((signal) => signal.aborted)"), "a query goes on"
     catalog.register("quiet", "quiet")
     wait_until("nothing is asked", lambda: browser.run("return open.size === 0"))
     assert browser.run("return asked") == before, "it asks although nobody looks"
-    browser.run(see, False)
+    browser.run(SEE, False)
     page.wait_for_row("quiet", "0/1")
     for identity in ["loud", "quiet"]:
         catalog.deregister(identity)
     catalog.ask("DELETE", "/v1/kv/loud")
+
+
+def odd_catalogs_are_followed(catalog, page):
+    """A catalog that begins anew, is full, hangs: made up, in a hundredth of the time."""
+    browser = page.browser
+    # The page's own queries rest meanwhile.
+    browser.run(SEE, True)
+    browser.run("""
+      const later = window.setTimeout;
+      const answer = (status, body, index) =>
+        new Response(body, {status, headers: index ? {"X-Consul-Index": index} : {}});
+      const hang = (signal) => new Promise((_, fail) =>
+        signal.addEventListener("abort", () => fail(signal.reason)));
+      const made = [
+        () => answer(200, '"first"', 50), () => answer(200, '"second"', 7), () => answer(404, "", 8),
+        () => answer(429, "Too many blocked queries"), () => answer(200, '"third"', 8), hang,
+        () => answer(200, '"no index"', 0), () => answer(200, "no JSON", 9), hang,
+      ];
+      window.heard = [];
+      window.fetch = (path, {signal}) => {
+        heard.push(path);
+        return Promise.resolve((made.shift() ?? hang)(signal));
+      };
+      window.setTimeout = (call, time) => later(call, time / 100);
+      import("/ui/watch.js").then(({Watch}) => {
+        window.made = new Watch("/made?up", (body) => heard.push(body),
+          (state) => heard.push(state.kind === "lost" ? state.reason.slice(0, 16) : state.kind));
+        window.made.start();
+      })""")
+    expected = [
+        "/made?up", "first", "live", "/made?up&index=50&wait=30s", "second", "live",
+        "/made?up&index=7&wait=30s", None, "live", "/made?up&index=8&wait=30s", "429 Too many blo",
+        "/made?up", "third", "live", "/made?up&index=8&wait=30s", "no answer in tim",
+        "/made?up", "no index", "live", "/made?up", "it answers somet", "/made?up", "no answer in tim",
+    ]  # fmt: skip
+    wait_until("all has been heard", lambda: browser.run("return heard.length") >= len(expected))
+    browser.run("made.stop()")
+    heard = browser.run("return heard")
+    assert heard[: len(expected)] == expected, heard
 
 
 def narrow_screens(catalog, page):
@@ -374,6 +417,7 @@ def main():
         for check in [
             services_come_fail_and_go, nodes_are_shown, keys_are_shown_and_changed, names_are_text,
             keyboard_and_filter, a_restart_is_survived, a_page_that_nobody_sees_rests, narrow_screens,
+            odd_catalogs_are_followed,
         ]:  # fmt: skip
             try:
                 check(catalog, page)

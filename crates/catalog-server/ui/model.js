@@ -37,9 +37,15 @@ export function snapshot(answer) {
       output: check.Output ?? "",
     }));
     checks.sort(byName);
-    const own = checks.filter((check) => !check.service);
+    const byService = new Map();
+    for (const check of checks) {
+      const of = byService.get(check.service);
+      if (of) of.push(check);
+      else byService.set(check.service, [check]);
+    }
+    const own = byService.get("") ?? [];
     const instances = (node.Services ?? []).map((service) => {
-      const deciding = checks.filter((check) => check.service === service.ID).concat(own);
+      const deciding = [...(byService.get(service.ID) ?? []), ...own];
       return {
         key: `${node.Node}/${service.ID}`,
         name: service.ID,
@@ -107,7 +113,7 @@ export function changes(before, after) {
     else if (registration(known) !== registration(instance)) tell("registered anew");
   }
   for (const gone of old.values()) {
-    found.push({ service: gone.service, name: gone.name, state: null, words: "is gone" });
+    found.push({ service: gone.service, name: gone.name, state: null, words: "gone" });
   }
   return found;
 }

@@ -182,7 +182,7 @@ export function overview(shot, log) {
   const failing = instances(shot).filter((instance) => instance.state !== "passing");
   const item = (state, service, name, words, ...rest) => [
     dot(state ?? "gone"),
-    h("a", { href: link("services", service) }, name), ` ${words}`, rest];
+    h("a", { href: link("services", service) }, name), `: ${words}`, rest];
   return [
     h("h2", null, "Needs attention"),
     failing.length === 0
@@ -191,7 +191,7 @@ export function overview(shot, log) {
         some(failing, ({ key, service, name, state, checks }) => {
           const why = checks.find((check) => check.state === state);
           const first = why?.output.trim().split("\n")[0] ?? "";
-          return h("li", { "data-key": key }, item(state, service, name, `is ${state}`),
+          return h("li", { "data-key": key }, item(state, service, name, state),
             first && h("span", { class: "why" }, first));
         })),
     h("h2", null, "Recent changes"),

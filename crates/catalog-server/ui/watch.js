@@ -88,7 +88,7 @@ export class Watch {
     const patience = (index ? WAIT * 1000 * (17 / 16) : 0) + GRACE;
     const response = await request(`${this.#path}${query}`, {}, patience, stop);
     const stated = Number(response.headers.get("X-Consul-Index"));
-    const body = response.status === 404 ? null : await response.json();
+    const body = response.status === 404 ? null : parse(await response.text());
     return { body, index: Number.isSafeInteger(stated) && stated > 0 ? stated : 0 };
   }
 
@@ -125,6 +125,14 @@ export async function request(path, options = {}, patience = GRACE, stop = null)
   } finally {
     clearTimeout(timer);
     stop?.removeEventListener("abort", end);
+  }
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error("it answers something that is no JSON");
   }
 }
 
