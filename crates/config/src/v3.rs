@@ -14,6 +14,7 @@ use crate::{
     Config, Generation, Host, Secrets, Watch,
     decode::Object,
     job::{GlobalEvent, JobId, Trigger},
+    watch::{ServiceQuery, Subject},
 };
 
 /// Reads and translates a file of this generation.
@@ -38,8 +39,11 @@ pub(crate) fn config(mut root: Object<'_>, has_application: bool, host: &Host) -
     order::decide(&mut jobs, catalog.as_ref());
     let watch = |watch: &file::Watched| Watch {
         name: watch.name.clone(),
-        service: watch.name.clone(),
-        tag: watch.tag.clone(),
+        subject: Subject::Service(ServiceQuery {
+            service: watch.name.clone(),
+            tag: watch.tag.clone(),
+            near: None,
+        }),
         datacenter: watch.datacenter.clone(),
         interval: watch.interval,
         after: startup,
@@ -50,6 +54,7 @@ pub(crate) fn config(mut root: Object<'_>, has_application: bool, host: &Host) -
         logging: file.logging,
         jobs,
         watches: file.watches.iter().map(watch).collect(),
+        elections: Vec::new(),
         telemetry,
         control: Some(file.control),
         stop_timeout: Some(file.stop_timeout),

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use super::{Field, Object, Report};
 use crate::{
     Host, Secret,
-    catalog::{Catalog, Consul, ConsulAddress, Etcd, Tls},
+    catalog::{Catalog, Consul, ConsulAddress, Etcd, Tls, Token},
     json5::Value,
 };
 use address::{Address, Scheme};
@@ -28,14 +28,14 @@ pub(crate) enum Registry {
     /// `consul: false`: there is none, whatever the environment says.
     Off,
     /// Where it is.
-    Of(Catalog),
+    Of(Box<Catalog>),
 }
 
 impl Registry {
     /// The catalog, if there is one.
     pub(crate) fn catalog(self) -> Option<Catalog> {
         match self {
-            Registry::Of(catalog) => Some(catalog),
+            Registry::Of(catalog) => Some(*catalog),
             Registry::Absent | Registry::Off => None,
         }
     }
@@ -52,7 +52,7 @@ pub(crate) fn registry(root: &mut Object<'_>, host: &Host) -> Registry {
     let environment = Environment { report: root.report(), host };
     let of_consul = |consul: &Field<'_>| match &consul.node.value {
         Value::Bool(false) => Registry::Off,
-        _ => Registry::Of(Catalog::Consul(consul_field(consul, &environment))),
+        _ => Registry::Of(Box::new(Catalog::Consul(consul_field(consul, &environment)))),
     };
     match (root.take("consul"), root.take("etcd")) {
         (Some(consul), Some(etcd)) => {
@@ -60,9 +60,11 @@ pub(crate) fn registry(root: &mut Object<'_>, host: &Host) -> Registry {
             of_consul(&consul)
         }
         (Some(consul), None) => of_consul(&consul),
-        (None, Some(etcd)) => Registry::Of(Catalog::Etcd(etcd_field(&etcd))),
+        (None, Some(etcd)) => Registry::Of(Box::new(Catalog::Etcd(etcd_field(&etcd)))),
         (None, None) => match environment.get("CONSUL_HTTP_ADDR") {
-            Some(_) => Registry::Of(Catalog::Consul(consul(File::default(), &environment))),
+            Some(_) => {
+                Registry::Of(Box::new(Catalog::Consul(consul(File::default(), &environment))))
+            }
             None => Registry::Absent,
         },
     }
@@ -149,13 +151,13 @@ fn tls(field: &Field<'_>) -> Option<FileTls> {
 /// Fills the file's gaps from the environment.
 fn consul(file: File<'_>, environment: &Environment<'_>) -> Consul {
     let token = file.token.or_else(|| environment.get("CONSUL_HTTP_TOKEN"));
-    let token = token.map(Secret);
+    let token = token.map(|token| Token::Value(Secret(token)));
     let address = match &file.address {
         Some((_, address)) => address.clone(),
         None => environment.address().unwrap_or_else(Address::stand_in),
     };
     let (scheme, host, port) = match address {
-        Address::Unix(path) => return Consul { address: ConsulAddress::Unix(path), token },
+        Address::Unix(path) => return agent(ConsulAddress::Unix(path), token),
         Address::Tcp { scheme, host, port } => (scheme, host, port),
     };
     if let (Some(own), Some((field, other))) = (scheme, &file.scheme)
@@ -186,7 +188,11 @@ fn consul(file: File<'_>, environment: &Environment<'_>) -> Consul {
             ConsulAddress::Https { host, port: port.unwrap_or(443), tls }
         }
     };
-    Consul { address, token }
+    agent(address, token)
+}
+
+fn agent(address: ConsulAddress, token: Option<Token>) -> Consul {
+    Consul { addresses: vec![address], token, namespace: None, partition: None, max_stale: None }
 }
 
 /// The `CONSUL_*` variables; an empty one is not set.
@@ -244,7 +250,13 @@ impl Environment<'_> {
 }
 
 fn etcd_field(field: &Field<'_>) -> Etcd {
-    let mut etcd = Etcd { endpoints: Vec::new(), prefix: "/containerpilot".into() };
+    let mut etcd = Etcd {
+        endpoints: Vec::new(),
+        prefix: "/containerpilot".into(),
+        username: None,
+        password: None,
+        tls: Tls::default(),
+    };
     if field.node.value == Value::Bool(false) {
         field.refuse("is not etcd", "want \"consul\": false for no catalog at all");
         return etcd;

@@ -21,7 +21,7 @@ use crate::{
     },
     telemetry::Telemetry,
     variable::pid_variable,
-    watch::WatchId,
+    watch::{ServiceQuery, Subject, WatchId},
 };
 
 /// From SIGTERM to SIGKILL for all but the application. Together with the application's default
@@ -156,8 +156,11 @@ fn reserved(file: &File, application: &Option<Command>) -> Names {
 fn watch(backend: &Backend, after: Trigger) -> Watch {
     Watch {
         name: backend.name.clone(),
-        service: backend.name.clone(),
-        tag: backend.tag.clone(),
+        subject: Subject::Service(ServiceQuery {
+            service: backend.name.clone(),
+            tag: backend.tag.clone(),
+            near: None,
+        }),
         datacenter: None,
         interval: backend.poll,
         after,
@@ -197,6 +200,7 @@ impl Translation {
                 signal: StopSignal::Term,
                 target: StopTarget::Group,
                 announce: Announce::WhenRunning,
+                drain: None,
             },
             role: Role::Ordinary,
         }
@@ -294,6 +298,7 @@ impl Translation {
             signal,
             target: StopTarget::Process,
             announce: Announce::WhenRunning,
+            drain: None,
         };
         let name = "application".to_owned();
         let role = Role::Essential;

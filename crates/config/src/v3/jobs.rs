@@ -92,6 +92,7 @@ fn translated(raw: &RawJob<'_>, file: &File<'_>, names: &Names<'_>) -> Job {
             signal: raw.stop_signal.unwrap_or(StopSignal::Term),
             target: StopTarget::Group,
             announce: Announce::Always,
+            drain: None,
         },
         role: raw.role,
     }

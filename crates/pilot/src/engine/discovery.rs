@@ -3,16 +3,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use catalog::{
-    Availability, Catalog, Freshness, Query, Registrar, Registration, Status,
-    consul::{Address, Consul, Options, Tls},
-};
+use catalog::{Availability, Catalog, Freshness, Query, Registrar, Registration, Status};
 use config::{
     Config, Generation,
     catalog::ConsulAddress,
     job::{InitialStatus, JobId},
-    watch::WatchId,
+    watch::{Subject, WatchId},
 };
+use consul::{Address, Consul, Options, Tls, Token};
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::machine::{Deregistration, Instances, Kept};
@@ -364,7 +362,7 @@ impl Registry {
     fn is_where(&self, other: &Registry) -> bool {
         match (&self.settings, &other.settings) {
             (config::Catalog::Consul(one), config::Catalog::Consul(other)) => {
-                one.address == other.address
+                one.addresses == other.addresses
             }
             (one, other) => one == other,
         }
@@ -374,8 +372,11 @@ impl Registry {
         let catalog: Arc<dyn Catalog> = match settings {
             config::Catalog::Consul(consul) => {
                 let options = Options {
-                    token: consul.token.as_ref().map(|token| token.0.clone()),
-                    ..Options::new(address(&consul.address))
+                    token: consul.token.as_ref().map(token),
+                    namespace: consul.namespace.clone(),
+                    partition: consul.partition.clone(),
+                    max_stale: consul.max_stale,
+                    ..Options::new(consul.addresses.iter().map(address).collect())
                 };
                 Arc::new(Consul::build(options).map_err(|error| error.to_string())?)
             }
@@ -386,6 +387,13 @@ impl Registry {
         // The task ends with the last handle, that is with the last configuration that uses it.
         let (registrar, _task) = Registrar::spawn(Arc::clone(&catalog));
         Ok(Registry { settings: settings.clone(), catalog, registrar })
+    }
+}
+
+fn token(token: &config::catalog::Token) -> Token {
+    match token {
+        config::catalog::Token::Value(secret) => Token::Value(secret.0.clone()),
+        config::catalog::Token::File(path) => Token::File(path.clone()),
     }
 }
 
@@ -432,9 +440,14 @@ fn instance(job: &config::Job) -> Option<Instance> {
 }
 
 fn query(watch: &config::Watch) -> Query {
+    let (service, tag, near) = match &watch.subject {
+        Subject::Service(query) => (query.service.clone(), query.tag.clone(), query.near.clone()),
+        Subject::Key(key) | Subject::Keys(key) => (key.clone(), None, None),
+    };
     Query {
-        service: watch.service.clone(),
-        tag: watch.tag.clone(),
+        service,
+        tag,
+        near,
         datacenter: watch.datacenter.clone(),
         max_staleness: watch.interval,
     }

@@ -156,7 +156,7 @@ impl Engine {
             // In 3.x the first of a name speaks for all of them.
             let same = |other: &config::Watch| {
                 other.name == known.name
-                    && (next.generation == Generation::V3 || other.tag == known.tag)
+                    && (next.generation == Generation::V3 || other.subject == known.subject)
             };
             next.watches.iter().position(same).map(WatchId)
         };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use config::{
     Generation,
     job::{JobEvent, JobId, Need, When},
-    watch::WatchId,
+    watch::{Subject, WatchId},
 };
 use control::wire;
 use process::ExitStatus;
@@ -93,10 +93,14 @@ impl Engine {
             address: instance.address.clone(),
             port: instance.port,
         };
+        let (service, tag) = match &watch.subject {
+            Subject::Service(query) => (query.service.clone(), query.tag.clone()),
+            Subject::Key(key) | Subject::Keys(key) => (key.clone(), None),
+        };
         Some(wire::WatchStatus {
             name: watch.name.clone(),
-            service: watch.service.clone(),
-            tag: watch.tag.clone(),
+            service,
+            tag,
             dc: watch.datacenter.clone(),
             instances: self.discovery.instances(id).iter().map(instance).collect(),
         })

@@ -70,6 +70,7 @@ impl Machine {
             Trigger::Global(GlobalEvent::Shutdown) => !stopping,
             Trigger::Global(GlobalEvent::EnterMaintenance | GlobalEvent::ExitMaintenance)
             | Trigger::Watch(..)
+            | Trigger::Election(..)
             | Trigger::Signal(_) => !stopping,
             Trigger::Job(source, event) => {
                 let source = self.job(source);
@@ -111,7 +112,10 @@ impl Machine {
                 let comes = |trigger| match trigger {
                     Trigger::Global(GlobalEvent::Shutdown) => false,
                     Trigger::Job(source, _) => held.get(source.0).copied().unwrap_or(false),
-                    Trigger::Global(_) | Trigger::Watch(..) | Trigger::Signal(_) => true,
+                    Trigger::Global(_)
+                    | Trigger::Watch(..)
+                    | Trigger::Election(..)
+                    | Trigger::Signal(_) => true,
                 };
                 !known && !company(id) && self.waits(*id) && self.could_start(*id, comes)
             });

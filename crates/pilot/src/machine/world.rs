@@ -14,7 +14,7 @@ use config::{
         Restarts, Role, Service, Stop, StopAfter, StopSignal, StopTarget, Streams, Surroundings,
         Trigger, When,
     },
-    watch::Watch,
+    watch::{ServiceQuery, Subject, Watch},
 };
 use process::ExitStatus;
 
@@ -402,8 +402,11 @@ impl World {
 pub(super) fn configuration(jobs: Vec<Job>, watches: usize) -> Config {
     let watch = Watch {
         name: "upstream".into(),
-        service: "upstream".into(),
-        tag: None,
+        subject: Subject::Service(ServiceQuery {
+            service: "upstream".into(),
+            tag: None,
+            near: None,
+        }),
         datacenter: None,
         interval: Duration::from_secs(10),
         after: Trigger::Global(GlobalEvent::Startup),
@@ -418,6 +421,7 @@ pub(super) fn configuration(jobs: Vec<Job>, watches: usize) -> Config {
         },
         jobs,
         watches: vec![watch; watches],
+        elections: Vec::new(),
         telemetry: None,
         control: None,
         stop_timeout: Some(Duration::from_secs(5)),
@@ -449,6 +453,7 @@ pub(super) fn job(name: &str) -> Job {
             signal: StopSignal::Term,
             target: StopTarget::Group,
             announce: Announce::Always,
+            drain: None,
         },
         role: Role::Ordinary,
     }
