@@ -38,10 +38,8 @@ impl Consul {
     /// # Errors
     /// A file that cannot be read or does not hold what it should, or a name that is none.
     pub fn build(options: Options) -> Result<Consul, BuildError> {
-        let [address, ..] = options.addresses.as_slice() else {
-            return Err(BuildError::Option("no address is given".to_owned()));
-        };
-        let name = format!("consul at {address}");
+        let addresses: Vec<String> = options.addresses.iter().map(ToString::to_string).collect();
+        let name = format!("consul at {}", addresses.join(", "));
         let mut headers = Vec::new();
         if let Some(Token::Value(token)) = &options.token {
             let mut value = HeaderValue::from_str(token).map_err(|_| {
@@ -50,19 +48,19 @@ impl Consul {
             value.set_sensitive(true);
             headers.push((HeaderName::from_static("x-consul-token"), value));
         }
-        let client = Client::build(address, headers)?;
+        let client = Client::build(&options.addresses, headers)?;
         let reachability = Reachability::new(name);
         Ok(Consul { client, timeout: options.timeout, reachability })
     }
 
     async fn put(&self, path: &str, body: Vec<u8>) -> Result<(), Error> {
-        let (method, body) = (Method::PUT, Bytes::from(body));
-        let call = Call { method, path, body, deadline: self.timeout, limit: ANSWER_LIMIT };
+        let body = Bytes::from(body);
+        let call = Call { body, ..Call::new(Method::PUT, path, self.timeout) };
         succeed(self.client.send(call).await?).map(|_| ())
     }
 
     async fn get(&self, path: &str, deadline: Duration, limit: usize) -> Result<Reply, Error> {
-        let call = Call { method: Method::GET, path, body: Bytes::new(), deadline, limit };
+        let call = Call { limit, ..Call::new(Method::GET, path, deadline) };
         succeed(self.client.send(call).await?)
     }
 }

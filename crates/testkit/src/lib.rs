@@ -1,5 +1,5 @@
-//! What the integration tests of the other crates share: run a program with files, a real Consul
-//! and a real Prometheus on free ports, an HTTP server that answers as told, a small HTTP client,
+//! What the integration tests of the other crates share: run a program with files, a real Consul,
+//! etcd and Prometheus on free ports, an HTTP server that answers as told, a small HTTP client,
 //! and waiting.
 //!
 //! # Theory of operation
@@ -27,6 +27,7 @@
 )]
 
 mod consul;
+mod etcd;
 mod http;
 mod network;
 mod port;
@@ -40,6 +41,7 @@ mod tree;
 mod wait;
 
 pub use consul::Consul;
+pub use etcd::{Etcd, EtcdTls};
 pub use http::{Response, http, http_within};
 pub use network::{Host, Network};
 pub use nix::sys::signal::Signal;
