@@ -26,7 +26,7 @@ pub(crate) enum Manner {
     Loud,
     /// Nothing: requests wait until they have waited enough, and connections are tried in vain.
     Silent,
-    /// Others answer.
+    /// What heartbeats need is still there: the service must not be gone for a moment.
     Redundant,
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn all() -> Vec<Fault> {
     let mut all = Table::default();
     // The longest first.
     all.add(ConsulCluster, Redundant, Told::Perhaps, "leader lost", lose_leader, regain_all);
-    all.add(ConsulCluster, Loud, Told::Trouble, "quorum lost", lose_quorum, regain_all);
+    all.add(ConsulCluster, Redundant, Told::Trouble, "quorum lost", lose_quorum, regain_all);
     for arrangement in [HostsFile, NameServer] {
         all.add(arrangement, Silent, Told::Outage, "another address", lose_the_address, move_on);
     }

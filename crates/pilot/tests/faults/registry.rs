@@ -194,6 +194,17 @@ impl World {
         if found == wanted { Ok(()) } else { Err(format!("{found:?}")) }
     }
 
+    /// Whether the registry says that our service is not there or not passing; an error is no
+    /// answer. The agent beside the program knows even while its cluster does not work.
+    pub(crate) fn misses_app(&self) -> bool {
+        let agent = self.agent.as_ref();
+        let lapsed = agent.is_some_and(|agent| {
+            let answer = agent.request("GET", "/v1/agent/health/service/id/app-app", "");
+            answer.is_ok_and(|answer| answer.status != 200)
+        });
+        lapsed || self.has_app().is_err_and(|seen| seen.starts_with('['))
+    }
+
     /// Waits until it answers all questions again, asked directly.
     #[track_caller]
     pub(crate) fn await_answers(&self) {

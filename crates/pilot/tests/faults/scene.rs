@@ -152,8 +152,9 @@ impl Scene {
         let (mut missing, mut last) = (Duration::ZERO, Instant::now());
         while struck.elapsed() < age {
             thread::sleep(Duration::from_millis(50));
-            let gone = self.world.has_app().is_err_and(|seen| seen.starts_with('['));
-            missing += if gone { last.elapsed() } else { Duration::ZERO };
+            if self.world.misses_app() {
+                missing += last.elapsed();
+            }
             last = Instant::now();
         }
         missing
