@@ -180,7 +180,11 @@ fn drains() {
                 "of nothing that is advertised",
                 "{ jobs: [{ name: \"app\", exec: \"app\", drain: 1 }] }".into(),
             ),
-            ("as long as the whole stop", file("drain: \"5s\"")),
+            ("without a rest for the process", file("drain: \"3001ms\"")),
+            (
+                "more than half of a short stop",
+                file("drain: 2").replacen('{', "{ stopTimeout: 3,", 1),
+            ),
             ("longer than the whole stop", file("drain: { time: 6, mark: true }")),
             ("marked for no time", file("drain: { mark: true }")),
             ("no time", file("drain: \"soon\"")),
