@@ -66,7 +66,7 @@ fn a_registry_that_loses_its_data_is_noticed_at_once() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// `World` asserts at every step that no two lead, and that tokens grow.
     #[test]
