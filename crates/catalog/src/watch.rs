@@ -216,10 +216,9 @@ async fn follow(catalog: Arc<dyn Catalog>, source: Box<dyn Source>, freshness: F
             }
             Err(error) => {
                 after = None;
-                let class = error.class();
-                turn.report(&Err::<(), Error>(error.clone()));
+                let class = turn.report(&Err::<(), Error>(error.clone()));
                 drop(turn);
-                if class != Class::Outage {
+                if class != Some(Class::Outage) {
                     let pause = trouble.failed(&*source, &error);
                     tokio::time::sleep(pause).await;
                 }

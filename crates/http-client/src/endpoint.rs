@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use hyper::header::HeaderValue;
 use hyper_util::rt::TokioIo;
@@ -11,10 +12,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
-use crate::{Address, BuildError, tls};
+use crate::{Address, BuildError, Tls, tls};
 
 /// One server.
-pub(crate) enum Endpoint {
+pub(crate) struct Endpoint {
+    /// For the log.
+    name: String,
+    way: Way,
+}
+
+enum Way {
     /// TCP, with TLS on top if there is a connector.
     Tcp { host: Host, port: u16, tls: Option<(TlsConnector, ServerName<'static>)> },
     /// A unix socket.
@@ -39,24 +46,33 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Endpoint::Tcp { host: Host::Address(IpAddr::V6(ip)), port, .. } => {
-                write!(f, "[{ip}]:{port}")
-            }
-            Endpoint::Tcp { host: Host::Address(ip), port, .. } => write!(f, "{ip}:{port}"),
-            Endpoint::Tcp { host: Host::Name(name), port, .. } => write!(f, "{name}:{port}"),
-            Endpoint::Unix(path) => write!(f, "{}", path.display()),
-        }
+        f.write_str(&self.name)
     }
 }
 
-impl Endpoint {
-    /// Reads the certificates.
-    pub(crate) fn build(address: &Address) -> Result<Self, BuildError> {
-        Ok(match address {
-            Address::Unix(path) => Endpoint::Unix(path.clone()),
+/// Reads the certificates.
+pub(crate) fn build(addresses: &[Address]) -> Result<Vec<Endpoint>, BuildError> {
+    if addresses.is_empty() {
+        return Err(BuildError::Option("no address is given".to_owned()));
+    }
+    // Servers with the same options share what is read for them, which may be hundreds of
+    // authorities.
+    let mut connectors: Vec<(&Tls, TlsConnector)> = Vec::new();
+    let mut connector = |options| match connectors.iter().find(|(other, _)| *other == options) {
+        Some((_, connector)) => Ok(connector.clone()),
+        None => {
+            let connector = tls::connector(options)?;
+            connectors.push((options, connector.clone()));
+            Ok::<_, BuildError>(connector)
+        }
+    };
+    let endpoint = |address: &Address, way| Endpoint { name: address.to_string(), way };
+    let mut endpoints = Vec::new();
+    for address in addresses {
+        let way = match address {
+            Address::Unix(path) => Way::Unix(path.clone()),
             Address::Http { host, port } => {
-                Endpoint::Tcp { host: Host::new(host), port: *port, tls: None }
+                Way::Tcp { host: Host::new(host), port: *port, tls: None }
             }
             Address::Https { host, port, tls } => {
                 let name = tls.server_name.as_ref().unwrap_or(host);
@@ -64,29 +80,36 @@ impl Endpoint {
                     let fault = "is no host name that a certificate can have";
                     BuildError::Option(format!("{name:?} {fault}"))
                 })?;
-                let tls = Some((tls::connector(tls)?, name));
-                Endpoint::Tcp { host: Host::new(host), port: *port, tls }
+                let tls = Some((connector(tls)?, name));
+                Way::Tcp { host: Host::new(host), port: *port, tls }
             }
-        })
+        };
+        endpoints.push(endpoint(address, way));
     }
+    Ok(endpoints)
+}
 
+impl Endpoint {
     pub(crate) fn host_header(&self) -> HeaderValue {
-        let text = match self {
-            Endpoint::Tcp { .. } => self.to_string(),
-            Endpoint::Unix(_) => "localhost".to_owned(),
+        let text = match &self.way {
+            Way::Tcp { host: Host::Address(IpAddr::V6(ip)), port, .. } => format!("[{ip}]:{port}"),
+            Way::Tcp { host: Host::Address(ip), port, .. } => format!("{ip}:{port}"),
+            Way::Tcp { host: Host::Name(name), port, .. } => format!("{name}:{port}"),
+            Way::Unix(_) => "localhost".to_owned(),
         };
         // A name that is no header value does not resolve either; dialling says so.
         HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("localhost"))
     }
 
-    /// Connects. The caller sets the deadline. The error says what was tried.
-    pub(crate) async fn dial(&self) -> Result<TokioIo<Box<dyn Stream>>, String> {
-        let stream: Box<dyn Stream> = match self {
-            Endpoint::Unix(path) => {
+    /// Connects; a name is resolved anew. The caller sees to the deadline, `time` from now. The
+    /// error says what was tried.
+    pub(crate) async fn dial(&self, time: Duration) -> Result<TokioIo<Box<dyn Stream>>, String> {
+        let stream: Box<dyn Stream> = match &self.way {
+            Way::Unix(path) => {
                 Box::new(UnixStream::connect(path).await.map_err(|error| error.to_string())?)
             }
-            Endpoint::Tcp { host, port, tls } => {
-                let tcp = tcp(host, *port).await?;
+            Way::Tcp { host, port, tls } => {
+                let tcp = tcp(host, *port, time).await?;
                 match tls {
                     None => Box::new(tcp),
                     Some((connector, name)) => {
@@ -100,7 +123,7 @@ impl Endpoint {
     }
 }
 
-async fn tcp(host: &Host, port: u16) -> Result<TcpStream, String> {
+async fn tcp(host: &Host, port: u16, time: Duration) -> Result<TcpStream, String> {
     match host {
         Host::Address(ip) => connect(SocketAddr::new(*ip, port)).await,
         Host::Name(name) => {
@@ -110,7 +133,7 @@ async fn tcp(host: &Host, port: u16) -> Result<TcpStream, String> {
             let mut last = Err("the name has no address".to_owned());
             let found: Vec<SocketAddr> = found.collect();
             // One address that swallows packets must leave time for the next.
-            let each = crate::client::CONNECT / u32::try_from(found.len().clamp(1, 4)).unwrap_or(1);
+            let each = time / u32::try_from(found.len().clamp(1, 4)).unwrap_or(1);
             for address in found {
                 let attempt = tokio::time::timeout(each, connect(address)).await;
                 last = attempt

@@ -15,9 +15,10 @@ use crate::{Backoff, Class, Error, Registration, Status};
 const COMPARE: Backoff =
     Backoff { min: Duration::from_secs(10), max: Duration::from_secs(10), jitter: 0.25 };
 
-/// Retries for one instance while the registry itself answers.
+/// Retries for one instance while the registry itself answers. The maximum is that of the probes
+/// in an outage: a registry that has refused to work for a while is made whole within one heartbeat.
 const RETRY: Backoff =
-    Backoff { min: Duration::from_millis(200), max: Duration::from_secs(5), jitter: 0.5 };
+    Backoff { min: Duration::from_millis(200), max: Duration::from_secs(1), jitter: 0.5 };
 
 pub(super) struct Row {
     pub(super) registration: Arc<Registration>,
