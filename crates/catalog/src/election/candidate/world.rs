@@ -94,6 +94,7 @@ struct Registry {
     sessions: BTreeMap<String, Duration>,
     holder: Option<(Session, Token)>,
     free_at: Duration,
+    lock_delay: Duration,
     waiting: Vec<Waiting>,
 }
 
@@ -172,12 +173,14 @@ impl World {
                 }
             })
             .collect();
+        // A lock delay would hide an overlap.
+        let lock_delay = if random.percent(80) { Duration::ZERO } else { LOCK_DELAY };
         World {
             random,
             now: Duration::ZERO,
             weather: Weather::Calm,
             schedule: Vec::new(),
-            registry: Registry::default(),
+            registry: Registry { lock_delay, ..Registry::default() },
             nodes,
             elections: Vec::new(),
             requests: 0,
@@ -243,7 +246,8 @@ impl World {
         self.elections.clear();
         self.wiped = self.now;
         let waiting = std::mem::take(&mut self.registry.waiting);
-        self.registry = Registry { opened: self.registry.opened, ..Registry::default() };
+        let Registry { opened, lock_delay, .. } = self.registry;
+        self.registry = Registry { opened, lock_delay, ..Registry::default() };
         // Connections break.
         for Waiting { node, id, after, round, sent, .. } in waiting {
             let reply = Reply::Seen(Some(after), round, Err(Error::Interrupted("gone".into())));
@@ -406,13 +410,12 @@ impl World {
             Request::Open => {
                 registry.opened += 1;
                 let session = Session(format!("{}", registry.opened));
-                // Never before its time to live, but up to twice that.
-                let ends = self.now + TTL + self.random.upto(TTL);
+                let ends = self.now + lasts(&mut self.random);
                 registry.sessions.insert(session.0.clone(), ends);
                 Reply::Opened(Ok(session))
             }
             Request::Renew(session) => {
-                let ends = self.now + TTL + self.random.upto(TTL);
+                let ends = self.now + lasts(&mut self.random);
                 let found = registry.sessions.get_mut(&session.0).map(|at| *at = ends);
                 Reply::Renewed(session, found.ok_or(Error::Unknown))
             }
@@ -494,6 +497,12 @@ impl World {
     }
 }
 
+/// How long a session lasts without a renewal: never less than its time to live, often exactly that,
+/// up to twice.
+fn lasts(random: &mut Random) -> Duration {
+    if random.percent(60) { TTL } else { TTL + random.upto(TTL) }
+}
+
 /// What the candidate makes of a request without an answer.
 fn lost(request: Request) -> Reply {
     let error = Error::Timeout(TIMEOUT);
@@ -521,7 +530,7 @@ impl Registry {
             return false;
         }
         self.holder = None;
-        self.free_at = now + LOCK_DELAY;
+        self.free_at = now + self.lock_delay;
         self.index += 1;
         true
     }
