@@ -15,6 +15,7 @@ Usage: catalog-server [flags]
   -datacenter NAME         the name of the datacenter (dc1)
   -min-deregister TIME     shortest DeregisterCriticalServiceAfter (1m)
   -min-interval TIME       shortest interval of HTTP and TCP checks (1s)
+  -min-session-ttl TIME    shortest TTL of a session (10s)
   -max-connections N       further connections are refused with 503 (4096)
   -max-blocked N           further blocking queries are refused with 429 (4096)
   -help                    this text
@@ -61,7 +62,7 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command, Error> {
                 return Ok(Command::Print(format!("catalog-server {version}")));
             }
             "http" | "node" | "datacenter" | "min-deregister" | "min-interval"
-            | "max-connections" | "max-blocked" => {
+            | "min-session-ttl" | "max-connections" | "max-blocked" => {
                 let value = parser.value()?.to_string_lossy().into_owned();
                 set(&mut options, &flag, value)?;
             }
@@ -96,6 +97,7 @@ fn set(options: &mut Options, flag: &str, value: String) -> Result<(), Error> {
         "http" => options.http = address(&value).ok_or_else(|| wrong("ADDR:PORT"))?,
         "min-deregister" => options.min_deregister = time()?,
         "min-interval" => options.min_interval = time()?,
+        "min-session-ttl" => options.min_session_ttl = time()?,
         "max-connections" => options.max_connections = number()?,
         "max-blocked" => options.max_blocked = number()?,
         _ if value.is_empty() || value.contains(['/', ' ']) => return Err(wrong("a name")),

@@ -76,29 +76,7 @@ impl ServiceDefinition {
     /// From the body of `/v1/agent/service/register`.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Refusal> {
         let mut fields = Fields::parse(body)?;
-        let name = fields.text("Name")?;
-        let id = fields.text("ID")?;
-        let weights = match fields.object("Weights")? {
-            None => (1, 1),
-            Some(mut weights) => {
-                let pair = (weights.int("Passing")?, weights.int("Warning")?);
-                weights.finish()?;
-                (pair.0.unwrap_or(1), pair.1.unwrap_or(1))
-            }
-        };
-        let mut service = Service {
-            id: if id.is_empty() { name.clone() } else { id },
-            name,
-            tags: fields.texts("Tags")?,
-            address: fields.text("Address")?,
-            port: fields.int("Port")?.unwrap_or(0),
-            meta: fields.text_map("Meta")?,
-            tagged_addresses: fields.map("TaggedAddresses")?,
-            weights,
-            enable_tag_override: fields.flag("EnableTagOverride")?,
-            create: 0,
-            modify: 0,
-        };
+        let mut service = read_service(&mut fields, "Name")?;
         tag_address(&mut service);
         let single = fields.object("Check")?.filter(|check| !check.is_empty());
         let several = fields.objects("Checks")?;
@@ -106,10 +84,6 @@ impl ServiceDefinition {
         fields.finish()?;
         if service.name.is_empty() {
             return Err(Refusal::bad("Missing service name"));
-        }
-        if service.weights.0 < 1 || service.weights.1 < 0 {
-            let text = "Invalid Weights: Passing must be greater than 0 and Warning not negative";
-            return Err(Refusal::bad(text));
         }
         let raw: Vec<Fields> = several.into_iter().chain(single).collect();
         let alone = raw.len() == 1;
@@ -227,6 +201,37 @@ impl CheckDefinition {
             Probe::Ttl(ttl)
         })
     }
+}
+
+/// What the agent and the catalog are told of a service alike; `name` is the field of its name.
+pub(crate) fn read_service(fields: &mut Fields, name: &str) -> Result<Service, Refusal> {
+    let name = fields.text(name)?;
+    let id = fields.text("ID")?;
+    let weights = match fields.object("Weights")? {
+        None => (1, 1),
+        Some(mut weights) => {
+            let pair = (weights.int("Passing")?, weights.int("Warning")?);
+            weights.finish()?;
+            (pair.0.unwrap_or(1), pair.1.unwrap_or(1))
+        }
+    };
+    if weights.0 < 1 || weights.1 < 0 {
+        let text = "Invalid Weights: Passing must be greater than 0 and Warning not negative";
+        return Err(Refusal::bad(text));
+    }
+    Ok(Service {
+        id: if id.is_empty() { name.clone() } else { id },
+        name,
+        tags: fields.texts("Tags")?,
+        address: fields.text("Address")?,
+        port: fields.int("Port")?.unwrap_or(0),
+        meta: fields.text_map("Meta")?,
+        tagged_addresses: fields.map("TaggedAddresses")?,
+        weights,
+        enable_tag_override: fields.flag("EnableTagOverride")?,
+        create: 0,
+        modify: 0,
+    })
 }
 
 /// Consul adds an IP address of a service to its tagged addresses.

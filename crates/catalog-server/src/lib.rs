@@ -25,6 +25,7 @@
 //! limited to the size of a key's value.
 
 mod app;
+mod base64;
 mod checks;
 mod definition;
 mod duration;
@@ -32,6 +33,7 @@ mod fields;
 mod http;
 mod options;
 mod random;
+mod registration;
 mod server;
 mod store;
 mod view;

@@ -17,6 +17,8 @@ pub struct Options {
     pub min_deregister: Duration,
     /// The shortest interval of HTTP and TCP checks; what is asked for below this is raised.
     pub min_interval: Duration,
+    /// The shortest TTL of a session; what is asked for below this is refused.
+    pub min_session_ttl: Duration,
     /// How many connections may be open; further ones are refused with 503.
     pub max_connections: usize,
     /// How many queries may wait; further ones are refused with 429.
@@ -33,6 +35,7 @@ impl Default for Options {
             datacenter: "dc1".into(),
             min_deregister: Duration::from_secs(60),
             min_interval: Duration::from_secs(1),
+            min_session_ttl: Duration::from_secs(10),
             max_connections: 4096,
             max_blocked: 4096,
             log: Log::Stderr,

@@ -296,3 +296,83 @@ fn a_stop_ends_blocked_queries() {
     assert_eq!(waiter.join().unwrap().expect("an answer").status, 404);
     assert!(TcpStream::connect(catalog.0.address()).is_err());
 }
+
+#[test]
+fn a_session_that_is_not_renewed_loses_its_lock_and_the_next_one_is_told() {
+    let ttl = Duration::from_secs(1);
+    let catalog = Catalog::start(|options| options.min_session_ttl = ttl);
+    let session = |ttl: &str| {
+        let body = json!({"TTL": ttl, "LockDelay": "1ms"}).to_string();
+        let answer = http("PUT", &catalog.address(), "/v1/session/create", body).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()["ID"].as_str().unwrap().to_owned()
+    };
+    let acquire = |session: &str| {
+        let path = format!("/v1/kv/leader?acquire={session}");
+        http("PUT", &catalog.address(), &path, session).unwrap().body == "true"
+    };
+    let (lost, next) = (session("1s"), session("24h"));
+    assert!(acquire(&lost) && !acquire(&next));
+    let held = catalog.get("/v1/kv/leader");
+    assert_eq!(
+        (&held.json()[0]["Session"], &held.json()[0]["LockIndex"]),
+        (&json!(lost), &json!(1))
+    );
+    let released = catalog.blocked(&format!("/v1/kv/leader?wait=60s&index={}", index(&held)));
+    let info = format!("/v1/session/info/{lost}");
+    let ended = catalog.blocked(&format!("{info}?wait=60s&index={}", index(&catalog.get(&info))));
+    // For as long as it is renewed it lives, beyond any lenience.
+    let start = Instant::now();
+    while start.elapsed() < ttl.mul_f32(2.2) {
+        catalog.put(&format!("/v1/session/renew/{lost}"), "");
+        thread::sleep(ttl / 8);
+    }
+    assert_eq!(catalog.waiting(), 2);
+    let (answer, _) = released.recv_timeout(SOON).expect("the release is told");
+    assert!(start.elapsed() > 4 * ttl, "it ended before its TTL: {:?}", start.elapsed());
+    assert_eq!(answer.json()[0].get("Session"), None);
+    assert_eq!(ended.recv_timeout(SOON).expect("its end is told").0.json(), json!([]));
+    wait_until("the next one gets the lock", SOON, || acquire(&next));
+    assert_eq!(catalog.get("/v1/kv/leader").json()[0]["LockIndex"], 2);
+}
+
+#[test]
+fn a_fired_event_is_told() {
+    let catalog = Catalog::start(|_| {});
+    let waiting = catalog.blocked("/v1/event/list?name=deploy&wait=60s&index=1");
+    catalog.put("/v1/event/fire/other", "x");
+    catalog.put("/v1/event/fire/deploy", "now");
+    let (answer, _) = waiting.recv_timeout(SOON).expect("the event is told");
+    assert_eq!(answer.json()[0]["Payload"], "bm93");
+    let again =
+        catalog.get(&format!("/v1/event/list?name=deploy&wait=1ms&index={}", index(&answer)));
+    assert_eq!(index(&again), index(&answer));
+    assert_eq!(catalog.get("/v1/event/list").json().as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn one_query_sees_every_change_of_the_catalog() {
+    let catalog = Catalog::start(|_| {});
+    let path = "/v1/internal/ui/nodes";
+    let mut seen = index(&catalog.get(path));
+    let external = r#"{"Node":"far","Address":"10.0.0.9","Service":{"Service":"db"}}"#;
+    for (change, body, part) in [
+        ("/v1/agent/service/register", r#"{"Name":"web","Check":{"TTL":"60s"}}"#, "\"web\""),
+        ("/v1/agent/check/pass/service:web?note=fine", "", "\"fine\""),
+        ("/v1/catalog/register", external, "10.0.0.9"),
+        ("/v1/catalog/deregister", r#"{"Node":"far"}"#, "fine"),
+    ] {
+        let waiting = catalog.blocked(&format!("{path}?wait=60s&index={seen}"));
+        catalog.put("/v1/kv/other", change);
+        catalog.put(change, body);
+        let (answer, _) = waiting.recv_timeout(SOON).expect(change);
+        assert!(answer.body.contains(part), "{change}: {}", answer.body);
+        seen = index(&answer);
+    }
+    let services = catalog.get("/v1/internal/ui/services").json();
+    let web = services.as_array().unwrap().iter().find(|service| service["Name"] == "web").unwrap();
+    assert_eq!((&web["ChecksPassing"], &web["InstanceCount"]), (&json!(2), &json!(1)));
+    let refused = catalog.get("/v1/catalog/nodes?filter=Node==far");
+    assert_eq!(refused.status, 400);
+    assert!(refused.body.contains("no filter expressions"), "{}", refused.body);
+}

@@ -36,6 +36,19 @@ pub enum Class {
     GiveUp,
 }
 
+impl From<http_client::Error> for Error {
+    fn from(error: http_client::Error) -> Self {
+        use http_client::Error as Http;
+        match error {
+            Http::Unreachable(reason) => Error::Unreachable(reason),
+            Http::Interrupted(reason) => Error::Interrupted(reason),
+            Http::Timeout(after) => Error::Timeout(after),
+            Http::TooLong(_) => Error::Failed(error.to_string()),
+            Http::Path(reason) => Error::Refused(reason),
+        }
+    }
+}
+
 impl Error {
     /// Whether and how to try again.
     #[must_use]

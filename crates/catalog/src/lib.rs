@@ -2,7 +2,7 @@
 //!
 //! # Theory of operation
 //!
-//! A [`Catalog`] is one registry ([`consul`], [`memory`]) seen through a handful of requests, each
+//! A [`Catalog`] is one registry (Consul, etcd, [`memory`]) seen through a handful of requests, each
 //! with a deadline of its own. Nobody but this crate sends them one by one:
 //!
 //! * The [`Registrar`] keeps instances registered. *The catalog is a cache of the truth, which is
@@ -21,9 +21,8 @@
 //! things stand.
 
 mod backoff;
-pub mod consul;
+mod election;
 mod error;
-mod http;
 pub mod memory;
 mod model;
 mod observer;
@@ -32,12 +31,21 @@ mod registrar;
 mod watch;
 
 pub use backoff::Backoff;
+pub use election::{
+    BootTime, Candidacy, Clock, Demotion, Election, Leadership, Moment, Resignation, campaign,
+    campaign_with,
+};
 pub use error::{Class, Error};
-pub use model::{Index, Instance, Query, Registered, Registration, Snapshot, Status};
+pub use model::{
+    Entries, Entry, Holder, Holding, Index, Instance, KeyQuery, Keys, Query, Registered,
+    Registration, Session, SessionTerms, Snapshot, Status, Token,
+};
 pub use observer::{Observer, Operation, Outcome};
 pub use reachability::{Availability, Reachability};
 pub use registrar::{Deregistration, Registrar};
-pub use watch::{Freshness, Watch, WatchHandle, watch, watch_from};
+pub use watch::{
+    Change, Freshness, Watch, WatchHandle, watch, watch_from, watch_keys, watch_keys_from,
+};
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -84,4 +92,63 @@ pub trait Catalog: Send + Sync + 'static {
         after: Option<Index>,
         wait: Duration,
     ) -> Answer<'a, Snapshot>;
+
+    /// Keys and their values. `after` and `wait` as for [`Catalog::instances`].
+    fn entries<'a>(
+        &'a self,
+        query: &'a KeyQuery,
+        after: Option<Index>,
+        wait: Duration,
+    ) -> Answer<'a, Entries> {
+        let _ = (query, after, wait);
+        unsupported()
+    }
+
+    /// Opens a session.
+    fn open_session<'a>(&'a self, terms: &'a SessionTerms) -> Answer<'a, Session> {
+        let _ = terms;
+        unsupported()
+    }
+
+    /// Lets a session's time to live begin anew. [`Error::Unknown`]: it has ended.
+    fn renew_session<'a>(&'a self, session: &'a Session) -> Answer<'a, ()> {
+        let _ = session;
+        unsupported()
+    }
+
+    /// Ends a session and releases its locks; they are free at once. One that has ended is no
+    /// error.
+    fn close_session<'a>(&'a self, session: &'a Session) -> Answer<'a, ()> {
+        let _ = session;
+        unsupported()
+    }
+
+    /// Takes a lock if it is free, and says `value` about its holder. `None`: somebody else has it,
+    /// or it is not free yet. If this session has it already the token is the same as before.
+    /// [`Error::Unknown`]: the session has ended.
+    fn acquire<'a>(
+        &'a self,
+        key: &'a str,
+        session: &'a Session,
+        terms: &'a SessionTerms,
+        value: &'a [u8],
+    ) -> Answer<'a, Option<Token>> {
+        let _ = (key, session, terms, value);
+        unsupported()
+    }
+
+    /// Who has a lock. `after` and `wait` as for [`Catalog::instances`].
+    fn holder<'a>(
+        &'a self,
+        key: &'a str,
+        after: Option<Index>,
+        wait: Duration,
+    ) -> Answer<'a, Holding> {
+        let _ = (key, after, wait);
+        unsupported()
+    }
+}
+
+fn unsupported<'a, T: Send + 'a>() -> Answer<'a, T> {
+    Box::pin(async { Err(Error::Refused("this catalog does not know that".to_owned())) })
 }

@@ -87,8 +87,49 @@ pub struct Query {
     pub tag: Option<String>,
     /// The datacenter; `None`: the agent's own.
     pub datacenter: Option<String>,
+    /// Sorted by the distance from this node (Consul; `_agent`: the agent's own); `None`: not.
+    pub near: Option<String>,
     /// The longest time that a change may go unnoticed should a notification be lost.
     pub max_staleness: Duration,
+}
+
+/// Which keys a watch follows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyQuery {
+    /// One or many.
+    pub keys: Keys,
+    /// The datacenter; `None`: the agent's own.
+    pub datacenter: Option<String>,
+    /// The longest time that a change may go unnoticed should a notification be lost.
+    pub max_staleness: Duration,
+}
+
+/// One key or many.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Keys {
+    /// This one.
+    One(String),
+    /// All that begin with this.
+    Under(String),
+}
+
+impl Keys {
+    /// The key, or the beginning of many.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Keys::One(key) | Keys::Under(key) => key,
+        }
+    }
+}
+
+/// A key and its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Any bytes.
+    pub value: Vec<u8>,
 }
 
 /// An instance that somebody has registered.
@@ -121,6 +162,56 @@ impl Instance {
 /// starts anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Index(pub u64);
+
+/// Answer to [`crate::Catalog::entries`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entries {
+    /// In the order of their keys.
+    pub entries: Vec<Entry>,
+    /// What to wait for the next change after.
+    pub index: Index,
+}
+
+/// A claim on locks that ends by itself: Consul's session, etcd's lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session(pub String);
+
+/// What a session is opened with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionTerms {
+    /// Shown to those who look.
+    pub name: String,
+    /// Without a renewal for this long the registry may end it; it never ends it before.
+    pub ttl: Duration,
+    /// When the registry has ended it, its locks are nobody's for this long. A lock that is
+    /// released is free at once.
+    pub lock_delay: Duration,
+}
+
+/// Grows each time that a lock changes hands: whoever guards what the lock is about refuses those
+/// who come with a smaller one than it has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Token(pub u64);
+
+/// Who holds a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// By this session.
+    pub session: Session,
+    /// Since it was acquired.
+    pub token: Token,
+    /// What the holder has said about itself.
+    pub value: Vec<u8>,
+}
+
+/// Answer to [`crate::Catalog::holder`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// `None`: nobody.
+    pub holder: Option<Holder>,
+    /// What to wait for the next change after.
+    pub index: Index,
+}
 
 /// Answer to [`crate::Catalog::instances`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -31,6 +31,10 @@ pub enum Operation {
     /// The same, but the registry answers only when something has changed: how long that takes
     /// tells nothing about the registry.
     Wait,
+    /// Reading keys.
+    Entries,
+    /// What elections need: opening, renewing and closing sessions, taking locks, looking at them.
+    Lock,
 }
 
 /// How a request has ended.
@@ -48,13 +52,15 @@ pub enum Outcome {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Operation; 6] = [
+    pub const ALL: [Operation; 8] = [
         Operation::Register,
         Operation::Heartbeat,
         Operation::Deregister,
         Operation::Lookup,
         Operation::Instances,
         Operation::Wait,
+        Operation::Entries,
+        Operation::Lock,
     ];
 
     /// In one word, fit for a label.
@@ -67,6 +73,8 @@ impl Operation {
             Operation::Lookup => "lookup",
             Operation::Instances => "instances",
             Operation::Wait => "wait",
+            Operation::Entries => "entries",
+            Operation::Lock => "lock",
         }
     }
 }

@@ -28,7 +28,7 @@ fn registration(id: &str) -> Arc<Registration> {
 
 fn query(tag: Option<&str>) -> Query {
     let tag = tag.map(str::to_owned);
-    Query { service: "app".into(), tag, datacenter: None, max_staleness: 10 * SECOND }
+    Query { service: "app".into(), tag, datacenter: None, near: None, max_staleness: 10 * SECOND }
 }
 
 fn scene() -> (Arc<Memory>, Arc<dyn Catalog>) {

@@ -31,7 +31,13 @@ fn registration(id: &str) -> Arc<Registration> {
 }
 
 fn query() -> Query {
-    Query { service: "app".into(), tag: None, datacenter: None, max_staleness: 10 * SECOND }
+    Query {
+        service: "app".into(),
+        tag: None,
+        datacenter: None,
+        near: None,
+        max_staleness: 10 * SECOND,
+    }
 }
 
 /// Writes down what it is told.

@@ -1,6 +1,6 @@
 //! Where services are registered and watched.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use crate::{
     Secret,
@@ -17,12 +17,38 @@ pub enum Catalog {
 }
 
 /// How to reach the Consul agent.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Consul {
-    /// Where it listens.
-    pub address: ConsulAddress,
+    /// Where it listens; further ones for when the first does not answer. Never empty.
+    pub addresses: Vec<ConsulAddress>,
     /// The ACL token.
-    pub token: Option<Secret>,
+    pub token: Option<Token>,
+    /// The namespace of everything that we register and ask for (Consul Enterprise).
+    pub namespace: Option<String>,
+    /// The same for the admin partition.
+    pub partition: Option<String>,
+    /// Reads may be answered by any server, if what it knows is not older than this.
+    pub max_stale: Option<Duration>,
+}
+
+masked_debug!(Consul { part addresses, part token, text namespace, text partition, part max_stale });
+
+/// Where the ACL token is.
+#[derive(Clone, PartialEq)]
+pub enum Token {
+    /// Here.
+    Value(Secret),
+    /// In this file, which is read again when it changes.
+    File(PathBuf),
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(secret) => f.debug_tuple("Value").field(secret).finish(),
+            Self::File(path) => f.debug_tuple("File").field(&Text(path)).finish(),
+        }
+    }
 }
 
 /// Where a Consul agent listens.
@@ -89,6 +115,12 @@ pub struct Etcd {
     pub endpoints: Vec<String>,
     /// Folder of all keys, `/containerpilot`.
     pub prefix: String,
+    /// The user that we are.
+    pub username: Option<String>,
+    /// Its password.
+    pub password: Option<Secret>,
+    /// How `https` members are verified and what we present.
+    pub tls: Tls,
 }
 
-masked_debug!(Etcd { text endpoints, text prefix });
+masked_debug!(Etcd { text endpoints, text prefix, text username, part password, part tls });

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 
-use crate::{Command, LogLevel, secrets::masked_debug, watch::WatchId};
+use crate::{Command, LogLevel, election::ElectionId, secrets::masked_debug, watch::WatchId};
 
 /// Index of a job in [`crate::Config::jobs`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -193,6 +193,8 @@ pub enum Trigger {
     Job(JobId, JobEvent),
     /// An event of a watch.
     Watch(WatchId, WatchEvent),
+    /// An event of an election.
+    Election(ElectionId, ElectionEvent),
     /// A signal that was sent to the program.
     Signal(SignalEvent),
 }
@@ -248,6 +250,15 @@ pub enum WatchEvent {
     Healthy,
     /// After a change: there are none.
     Unhealthy,
+}
+
+/// Events of an election.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ElectionEvent {
+    /// We are the one from now on.
+    Elected,
+    /// We are not any more.
+    Demoted,
 }
 
 /// Signals that jobs can wait for (3.x).
@@ -335,8 +346,8 @@ pub enum InitialStatus {
 }
 
 /// How a job stops. The order: what is in `after` has happened; the job publishes `stopping`; jobs
-/// hooked to `stopping` end, for at most `hooks_timeout`; its service is deregistered; `signal`;
-/// SIGKILL after `kill_after`; `stopped`.
+/// hooked to `stopping` end, for at most `hooks_timeout`; its service is deregistered; `drain`;
+/// `signal`; SIGKILL after `kill_after`; `stopped`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stop {
     /// What must have happened before this job begins to stop.
@@ -353,6 +364,26 @@ pub struct Stop {
     /// asked to stop while it runs (2.x: `preStop` runs before the application is signalled, and
     /// not after it has exited).
     pub announce: Announce,
+    /// What happens between the service's leaving the catalog and the signal; `None`: nothing.
+    pub drain: Option<Drain>,
+}
+
+/// Time for those who use a service to notice that it goes, before it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// How they are told.
+    pub notice: Notice,
+    /// How long they have, from when the catalog has acknowledged that.
+    pub time: Duration,
+}
+
+/// How those who use a service are told that it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// It leaves the catalog.
+    Deregister,
+    /// It stays there, as critical, and leaves when the process has ended.
+    Mark,
 }
 
 /// What must have happened before a job begins to stop.

@@ -19,6 +19,7 @@ mod advice;
 pub mod catalog;
 mod control;
 mod decode;
+pub mod election;
 mod error;
 mod generation;
 pub mod interface;
@@ -45,6 +46,7 @@ pub use advice::advice;
 pub use catalog::Catalog;
 pub use control::control_socket;
 pub use decode::control::SOCKET as CONTROL_SOCKET;
+pub use election::Election;
 pub use error::{Errors, Problem};
 pub use interface::{InterfaceError, check_interface};
 pub use job::Job;
@@ -55,7 +57,7 @@ pub use schema::schema;
 pub use secrets::{Secrets, hide_secrets};
 pub use source::Source;
 pub use telemetry::Telemetry;
-pub use variable::{pid_variable, service_ip_variable};
+pub use variable::{election_variable, pid_variable, service_ip_variable};
 pub use watch::Watch;
 
 /// Which spelling the file used.
@@ -82,6 +84,8 @@ pub struct Config {
     pub jobs: Vec<Job>,
     /// What is watched in the catalog. [`watch::WatchId`] is an index into this list.
     pub watches: Vec<Watch>,
+    /// What we stand in. [`election::ElectionId`] is an index into this list.
+    pub elections: Vec<Election>,
     /// The metrics endpoint.
     pub telemetry: Option<Telemetry>,
     /// The control socket (3.x only).
@@ -98,10 +102,16 @@ pub struct Config {
 impl Config {
     /// Adds what the file itself says to be secret.
     fn add_secrets(&mut self) {
-        if let Some(Catalog::Consul(consul)) = &self.catalog
-            && let Some(Secret(token)) = &consul.token
-        {
-            self.secrets.add(token);
+        let secret = match &self.catalog {
+            Some(Catalog::Consul(consul)) => match &consul.token {
+                Some(catalog::Token::Value(token)) => Some(token),
+                Some(catalog::Token::File(_)) | None => None,
+            },
+            Some(Catalog::Etcd(etcd)) => etcd.password.as_ref(),
+            None => None,
+        };
+        if let Some(Secret(secret)) = secret {
+            self.secrets.add(secret);
         }
         for (name, value) in self.jobs.iter().flat_map(|job| &job.surroundings.env) {
             if speaks_of_secrets(name) {
@@ -129,6 +139,7 @@ impl fmt::Debug for Whole<'_> {
             logging,
             jobs,
             watches,
+            elections,
             telemetry,
             control,
             stop_timeout,
@@ -141,6 +152,7 @@ impl fmt::Debug for Whole<'_> {
             .field("logging", logging)
             .field("jobs", jobs)
             .field("watches", watches)
+            .field("elections", elections)
             .field("telemetry", telemetry)
             .field("control", &Text(control))
             .field("stop_timeout", stop_timeout)

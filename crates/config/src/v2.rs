@@ -24,6 +24,7 @@ pub(crate) fn config(mut root: Object<'_>, application: Option<Command>, host: &
         logging: file.logging,
         jobs: translated.jobs,
         watches: translated.watches,
+        elections: Vec::new(),
         telemetry: translated.telemetry,
         control: file.control,
         stop_timeout: None,

@@ -2,7 +2,7 @@
 
 use config::{
     Config,
-    job::{GlobalEvent, JobEvent, SignalEvent, Trigger, WatchEvent},
+    job::{ElectionEvent, GlobalEvent, JobEvent, SignalEvent, Trigger, WatchEvent},
 };
 
 /// `SOURCE EVENT`, in the words of a 3.x file; the program's own events without a source.
@@ -10,7 +10,7 @@ pub(crate) fn describe(event: Trigger, config: &Config) -> String {
     let (source, word) = words(event, config);
     match event {
         Trigger::Global(_) | Trigger::Signal(_) => word.to_owned(),
-        Trigger::Job(..) | Trigger::Watch(..) => format!("{source} {word}"),
+        Trigger::Job(..) | Trigger::Watch(..) | Trigger::Election(..) => format!("{source} {word}"),
     }
 }
 
@@ -45,6 +45,14 @@ pub(crate) fn words(event: Trigger, config: &Config) -> (String, &'static str) {
             };
             let name = config.watches.get(id.0).map_or("?", |watch| &watch.name);
             (format!("watch.{name}"), word)
+        }
+        Trigger::Election(id, event) => {
+            let word = match event {
+                ElectionEvent::Elected => "elected",
+                ElectionEvent::Demoted => "demoted",
+            };
+            let name = config.elections.get(id.0).map_or("?", |election| &election.name);
+            (format!("election.{name}"), word)
         }
         Trigger::Signal(signal) => {
             let word = match signal {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use super::health::truth;
 use super::{Refusal, Reply, Request, agent_checks};
@@ -196,10 +197,11 @@ fn maintain(
         output: String::new(),
         service_id: service.to_owned(),
         kind: "maintenance",
+        definition: serde_json::Map::new(),
         create: 0,
         modify: 0,
     };
-    app.store.borrow_mut().set_check(&app.node, check);
+    app.store.borrow_mut().set_check(&app.node, check, Instant::now());
     Ok(Reply::empty())
 }
 

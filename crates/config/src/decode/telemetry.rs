@@ -82,6 +82,7 @@ fn companion(name: String, service: Service, after: Trigger) -> Job {
             signal: StopSignal::Term,
             target: StopTarget::Group,
             announce: Announce::Always,
+            drain: None,
         },
         role: Role::Companion,
     }

@@ -158,12 +158,12 @@ fn runs_at_the_end(job: &Job) -> bool {
 /// Whether the catalog is on this host, so that its agent may be one of our jobs.
 fn is_local(catalog: &Catalog) -> bool {
     match catalog {
-        Catalog::Consul(consul) => match &consul.address {
+        Catalog::Consul(consul) => consul.addresses.iter().any(|address| match address {
             ConsulAddress::Unix(_) => true,
             ConsulAddress::Http { host, .. } | ConsulAddress::Https { host, .. } => {
                 is_loopback(host)
             }
-        },
+        }),
         Catalog::Etcd(etcd) => etcd.endpoints.iter().any(|endpoint| {
             let authority = endpoint.split_once("://").map_or(endpoint.as_str(), |(_, rest)| rest);
             let host = match authority.strip_prefix('[') {

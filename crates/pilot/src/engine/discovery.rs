@@ -3,19 +3,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use catalog::{
-    Availability, Catalog, Freshness, Query, Registrar, Registration, Status,
-    consul::{Address, Consul, Options, Tls},
-};
+use catalog::{Availability, Catalog, Freshness, Query, Registrar, Registration, Status};
 use config::{
     Config, Generation,
     catalog::ConsulAddress,
     job::{InitialStatus, JobId},
-    watch::WatchId,
+    watch::{Subject, WatchId},
 };
+use consul::{Address, Consul, Options, Tls, Token};
 use tokio::{sync::mpsc, task::JoinSet};
 
-use crate::machine::{Deregistration, Instances, Kept};
+use crate::machine::{Deregistration, Instances, Kept, Notified};
 
 /// What etcd is answered with.
 pub(super) const NO_ETCD: &str =
@@ -44,7 +42,7 @@ pub(super) struct Discovery {
     watches: JoinSet<()>,
     changes: mpsc::Receiver<(WatchId, Arc<[catalog::Instance]>)>,
     changed: mpsc::Sender<(WatchId, Arc<[catalog::Instance]>)>,
-    deregistrations: JoinSet<(JobId, Deregistration)>,
+    deregistrations: JoinSet<(JobId, Deregistration, Notified)>,
 }
 
 /// What makes two instances the same, in each generation of configurations.
@@ -107,8 +105,8 @@ pub(super) struct Connection {
 pub(super) enum News {
     /// These instances are healthy now.
     Changed(WatchId, Arc<[catalog::Instance]>),
-    /// A deregistration is over.
-    Deregistered(JobId, Deregistration),
+    /// A deregistration (or marking) is over.
+    Deregistered(JobId, Deregistration, Notified),
 }
 
 impl Discovery {
@@ -184,21 +182,24 @@ impl Discovery {
             (before, id, outcome)
         });
         self.deregistrations.spawn(async move {
-            if let Some((before, id, outcome)) = outcome {
-                let outcome = tokio::time::timeout(DEREGISTRATION_PATIENCE, outcome).await;
-                match outcome {
-                    _ if before == Presence::Never => {}
-                    Ok(catalog::Deregistration::Acknowledged) => {}
-                    Ok(catalog::Deregistration::GaveUp(why)) => {
-                        log::warn!("{id} could not be taken out of the catalog: {why}");
-                    }
-                    Err(_) => log::warn!(
+            let Some((before, id, outcome)) = outcome else { return (job, number, Notified::No) };
+            let outcome = tokio::time::timeout(DEREGISTRATION_PATIENCE, outcome).await;
+            let notified = match outcome {
+                _ if before == Presence::Never => Notified::No,
+                Ok(catalog::Deregistration::Acknowledged) => Notified::Yes,
+                Ok(catalog::Deregistration::GaveUp(why)) => {
+                    log::warn!("{id} could not be taken out of the catalog: {why}");
+                    Notified::No
+                }
+                Err(_) => {
+                    log::warn!(
                         "{id} could not be taken out of the catalog within \
                          {DEREGISTRATION_PATIENCE:?}; it is tried again for an hour, or as long as we run"
-                    ),
+                    );
+                    Notified::No
                 }
-            }
-            (job, number)
+            };
+            (job, number, notified)
         });
     }
 
@@ -344,8 +345,8 @@ impl Discovery {
                 }
                 Some(over) = self.deregistrations.join_next() => {
                     // A task that panicked would have ended the program; none is ever aborted.
-                    if let Ok((job, number)) = over {
-                        return News::Deregistered(job, number);
+                    if let Ok((job, number, notified)) = over {
+                        return News::Deregistered(job, number, notified);
                     }
                 }
                 else => std::future::pending().await,
@@ -364,7 +365,7 @@ impl Registry {
     fn is_where(&self, other: &Registry) -> bool {
         match (&self.settings, &other.settings) {
             (config::Catalog::Consul(one), config::Catalog::Consul(other)) => {
-                one.address == other.address
+                one.addresses == other.addresses
             }
             (one, other) => one == other,
         }
@@ -374,8 +375,11 @@ impl Registry {
         let catalog: Arc<dyn Catalog> = match settings {
             config::Catalog::Consul(consul) => {
                 let options = Options {
-                    token: consul.token.as_ref().map(|token| token.0.clone()),
-                    ..Options::new(address(&consul.address))
+                    token: consul.token.as_ref().map(token),
+                    namespace: consul.namespace.clone(),
+                    partition: consul.partition.clone(),
+                    max_stale: consul.max_stale,
+                    ..Options::new(consul.addresses.iter().map(address).collect())
                 };
                 Arc::new(Consul::build(options).map_err(|error| error.to_string())?)
             }
@@ -386,6 +390,13 @@ impl Registry {
         // The task ends with the last handle, that is with the last configuration that uses it.
         let (registrar, _task) = Registrar::spawn(Arc::clone(&catalog));
         Ok(Registry { settings: settings.clone(), catalog, registrar })
+    }
+}
+
+fn token(token: &config::catalog::Token) -> Token {
+    match token {
+        config::catalog::Token::Value(secret) => Token::Value(secret.0.clone()),
+        config::catalog::Token::File(path) => Token::File(path.clone()),
     }
 }
 
@@ -432,9 +443,14 @@ fn instance(job: &config::Job) -> Option<Instance> {
 }
 
 fn query(watch: &config::Watch) -> Query {
+    let (service, tag, near) = match &watch.subject {
+        Subject::Service(query) => (query.service.clone(), query.tag.clone(), query.near.clone()),
+        Subject::Key(key) | Subject::Keys(key) => (key.clone(), None, None),
+    };
     Query {
-        service: watch.service.clone(),
-        tag: watch.tag.clone(),
+        service,
+        tag,
+        near,
         datacenter: watch.datacenter.clone(),
         max_staleness: watch.interval,
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use config::{
     Generation,
     job::{JobEvent, JobId, Need, When},
-    watch::WatchId,
+    watch::{Subject, WatchId},
 };
 use control::wire;
 use process::ExitStatus;
@@ -93,10 +93,14 @@ impl Engine {
             address: instance.address.clone(),
             port: instance.port,
         };
+        let (service, tag) = match &watch.subject {
+            Subject::Service(query) => (query.service.clone(), query.tag.clone()),
+            Subject::Key(key) | Subject::Keys(key) => (key.clone(), None),
+        };
         Some(wire::WatchStatus {
             name: watch.name.clone(),
-            service: watch.service.clone(),
-            tag: watch.tag.clone(),
+            service,
+            tag,
             dc: watch.datacenter.clone(),
             instances: self.discovery.instances(id).iter().map(instance).collect(),
         })
@@ -149,6 +153,7 @@ fn state(view: &JobView, job: &config::Job) -> wire::JobState {
         // Without a process of its own it does what it is there for.
         State::Idle if job.exec.is_none() => wire::JobState::Running,
         State::Idle => wire::JobState::Idle,
+        State::Draining => wire::JobState::Draining,
         State::Stopping => wire::JobState::Stopping,
         State::Completed => wire::JobState::Completed,
     }

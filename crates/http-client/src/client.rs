@@ -1,0 +1,414 @@
+//! Requests to one of several servers, over kept connections.
+
+use std::fmt::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use tokio::time::{Instant, timeout_at};
+
+use crate::connection::{Connection, chain};
+use crate::endpoint::{self, Endpoint};
+use crate::{Address, BuildError, Error};
+
+/// Connections kept while nobody uses them.
+const KEPT: usize = 4;
+
+/// Within its deadline a request waits no longer than this for a connection to one server.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// Longest answer that is read unless a call says otherwise, in bytes.
+const LIMIT: usize = 256 << 10;
+
+/// Requests to whichever of several servers answers.
+pub struct Client {
+    /// At least one.
+    endpoints: Vec<Endpoint>,
+    /// Sent with every request.
+    headers: Vec<(HeaderName, HeaderValue)>,
+    current: Mutex<Current>,
+}
+
+/// The server with which requests begin.
+struct Current {
+    id: EndpointId,
+    /// Connections to it. The one used last is at the end.
+    kept: Vec<Connection>,
+}
+
+/// One of a client's servers: its place in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EndpointId(usize);
+
+/// Whether a request may reach a server twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// The second changes nothing: if a kept connection turns out to be closed, the request is sent
+    /// once more on a fresh one.
+    Harmless,
+    /// It would do harm: the request goes out on a fresh connection, once.
+    Forbidden,
+}
+
+/// What is sent.
+#[derive(Clone)]
+pub struct Call<'a> {
+    /// The verb.
+    pub method: Method,
+    /// With the query, encoded.
+    pub path: &'a str,
+    /// Sent besides those of the client.
+    pub headers: &'a [(HeaderName, HeaderValue)],
+    /// Sent as it is.
+    pub body: Bytes,
+    /// Whether it may be sent twice.
+    pub repeat: Repeat,
+    /// For everything: connecting, sending, reading the whole answer ([`Client::send`]) or its head
+    /// ([`Client::open`]).
+    pub deadline: Duration,
+    /// Longest answer that is read, in bytes.
+    pub limit: usize,
+}
+
+impl<'a> Call<'a> {
+    /// Without headers and body, harmless to repeat, with an answer of at most 256 KiB.
+    #[must_use]
+    pub fn new(method: Method, path: &'a str, deadline: Duration) -> Self {
+        Call {
+            method,
+            path,
+            headers: &[],
+            body: Bytes::new(),
+            repeat: Repeat::Harmless,
+            deadline,
+            limit: LIMIT,
+        }
+    }
+}
+
+/// What came back.
+pub struct Reply {
+    /// Whatever the server says.
+    pub status: StatusCode,
+    /// All of them.
+    pub headers: HeaderMap,
+    /// The whole of it.
+    pub body: Vec<u8>,
+    /// Who has answered.
+    pub endpoint: EndpointId,
+}
+
+/// An answer whose body is still under way. Its connection is closed when it is dropped.
+pub struct Stream<'a> {
+    /// Whatever the server says.
+    pub status: StatusCode,
+    /// All of them.
+    pub headers: HeaderMap,
+    /// Who answers.
+    pub endpoint: EndpointId,
+    body: Incoming,
+    _connection: Connection,
+    client: &'a Client,
+}
+
+impl Stream<'_> {
+    /// The next bytes of the body, some hundred kilobytes at most; `None`: it has ended properly.
+    /// There is no deadline. Cancel safe.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        let chunk = chunk(&mut self.body).await;
+        if chunk.is_err() {
+            self.client.avoid(self.endpoint);
+        }
+        chunk
+    }
+}
+
+/// An answer whose body has not been read yet, and where it comes from.
+struct Head {
+    response: Response<Incoming>,
+    connection: Connection,
+    endpoint: EndpointId,
+}
+
+impl Client {
+    /// Reads the certificates; nothing is sent. `headers` go with every request.
+    ///
+    /// # Errors
+    /// No address, a file that cannot be read or does not hold what it should, or a name that is
+    /// none.
+    pub fn build(
+        addresses: &[Address],
+        headers: Vec<(HeaderName, HeaderValue)>,
+    ) -> Result<Self, BuildError> {
+        let endpoints = endpoint::build(addresses)?;
+        let current = Current { id: EndpointId(0), kept: Vec::new() };
+        Ok(Client { endpoints, headers, current: Mutex::new(current) })
+    }
+
+    /// All servers, in the order of their addresses.
+    pub fn endpoints(&self) -> impl Iterator<Item = EndpointId> + use<> {
+        (0..self.endpoints.len()).map(EndpointId)
+    }
+
+    /// The server with which the next request begins.
+    #[must_use]
+    pub fn current(&self) -> EndpointId {
+        self.lock().id
+    }
+
+    /// A server's address as its user writes it, for the log.
+    #[must_use]
+    pub fn name(&self, endpoint: EndpointId) -> String {
+        self.endpoints.get(endpoint.0).map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// Requests begin with the next server from now on, if they still begin with this one: it
+    /// answers, but with nothing that helps.
+    pub fn avoid(&self, endpoint: EndpointId) {
+        self.replace(endpoint, EndpointId((endpoint.0 + 1) % self.endpoints.len()));
+    }
+
+    /// Requests begin with `new` from now on, if they still begin with `old`.
+    pub fn replace(&self, old: EndpointId, new: EndpointId) {
+        let mut current = self.lock();
+        if current.id == old {
+            // They lead to the old one.
+            current.kept.clear();
+            current.id = new;
+        }
+    }
+
+    /// Sends, and reads the whole answer.
+    ///
+    /// # Errors
+    /// No whole answer; see [`Error`] for what that means.
+    pub async fn send(&self, call: Call<'_>) -> Result<Reply, Error> {
+        let until = Instant::now() + call.deadline;
+        let head = self.head(&call, until).await?;
+        let endpoint = head.endpoint;
+        let reply = self.rest(head, &call, until).await;
+        if matches!(reply, Err(Error::Interrupted(_) | Error::Timeout(_))) {
+            self.avoid(endpoint);
+        }
+        reply
+    }
+
+    /// As [`Client::send`], but to this server alone and on a connection of its own, whichever
+    /// server the others use.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn send_to(&self, endpoint: EndpointId, call: Call<'_>) -> Result<Reply, Error> {
+        let until = Instant::now() + call.deadline;
+        let uri = uri(&call)?;
+        let connection = self.connect(endpoint, until, 1).await.map_err(Error::Unreachable)?;
+        let head = self.exchange(endpoint, connection, &call, &uri, until).await?;
+        self.rest(head, &call, until).await
+    }
+
+    /// Sends, and reads the head of the answer only.
+    ///
+    /// # Errors
+    /// No head in time; see [`Error`] for what that means.
+    pub async fn open(&self, call: Call<'_>) -> Result<Stream<'_>, Error> {
+        let head = self.head(&call, Instant::now() + call.deadline).await?;
+        let (parts, body) = head.response.into_parts();
+        Ok(Stream {
+            status: parts.status,
+            headers: parts.headers,
+            endpoint: head.endpoint,
+            body,
+            _connection: head.connection,
+            client: self,
+        })
+    }
+
+    /// On a kept connection, or else from the first server that can be connected to.
+    async fn head(&self, call: &Call<'_>, until: Instant) -> Result<Head, Error> {
+        let uri = uri(call)?;
+        let (first, kept) = self.begin(call.repeat);
+        let reused = kept.is_some();
+        if let Some(connection) = kept {
+            match self.exchange(first, connection, call, &uri, until).await {
+                Ok(head) => return Ok(head),
+                Err(Error::Interrupted(reason)) => {
+                    log::trace!("a kept connection to {} is gone: {reason}", self.name(first));
+                }
+                Err(late) => {
+                    self.avoid(first);
+                    return Err(late);
+                }
+            }
+        }
+        // The kept connection may have carried the request.
+        let failed = if reused { Error::Interrupted } else { Error::Unreachable };
+        let (endpoint, connection) = self.connect_to_one(first, until).await.map_err(failed)?;
+        let head = self.exchange(endpoint, connection, call, &uri, until).await;
+        if head.is_err() {
+            self.avoid(endpoint);
+        }
+        head
+    }
+
+    /// The server to begin with, and a connection to it if one is kept.
+    fn begin(&self, repeat: Repeat) -> (EndpointId, Option<Connection>) {
+        let mut current = self.lock();
+        let kept = match repeat {
+            Repeat::Harmless => current.kept.pop(),
+            // One cannot know whether what was written to a stale one has arrived.
+            Repeat::Forbidden => None,
+        };
+        (current.id, kept)
+    }
+
+    /// Tries each server once, beginning with `first`. The one that answers is the current one from
+    /// then on.
+    async fn connect_to_one(
+        &self,
+        first: EndpointId,
+        until: Instant,
+    ) -> Result<(EndpointId, Connection), String> {
+        let count = self.endpoints.len();
+        let mut reasons = String::new();
+        for nth in 0..count {
+            let endpoint = EndpointId((first.0 + nth) % count);
+            match self.connect(endpoint, until, count - nth).await {
+                Ok(connection) => {
+                    if endpoint != first {
+                        self.replace(first, endpoint);
+                    }
+                    return Ok((endpoint, connection));
+                }
+                Err(reason) if count == 1 => return Err(reason),
+                Err(reason) => {
+                    let separator = if nth == 0 { "" } else { "; " };
+                    let _ = write!(reasons, "{separator}{}: {reason}", self.name(endpoint));
+                }
+            }
+        }
+        Err(reasons)
+    }
+
+    /// Connects within a fair share of the time that is left for `candidates` servers.
+    async fn connect(
+        &self,
+        endpoint: EndpointId,
+        until: Instant,
+        candidates: usize,
+    ) -> Result<Connection, String> {
+        let Some(server) = self.endpoints.get(endpoint.0) else {
+            return Err("there is no such server".to_owned());
+        };
+        let left = until.saturating_duration_since(Instant::now());
+        let share = (left / u32::try_from(candidates).unwrap_or(1)).min(CONNECT);
+        let connected = async { Connection::open(server.dial(share).await?).await };
+        match tokio::time::timeout(share, connected).await {
+            Ok(connection) => connection,
+            Err(_) => Err("no connection in time".to_owned()),
+        }
+    }
+
+    /// Sends, and reads the head of the answer.
+    async fn exchange(
+        &self,
+        endpoint: EndpointId,
+        mut connection: Connection,
+        call: &Call<'_>,
+        uri: &Uri,
+        until: Instant,
+    ) -> Result<Head, Error> {
+        let request = self.request(endpoint, call, uri);
+        match timeout_at(until, connection.exchange(request)).await {
+            Ok(Ok(response)) => Ok(Head { response, connection, endpoint }),
+            Ok(Err(reason)) => Err(Error::Interrupted(reason)),
+            Err(_) => Err(Error::Timeout(call.deadline)),
+        }
+    }
+
+    fn request(&self, endpoint: EndpointId, call: &Call<'_>, uri: &Uri) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(call.body.clone()));
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = uri.clone();
+        let headers = request.headers_mut();
+        if let Some(server) = self.endpoints.get(endpoint.0) {
+            headers.insert(HOST, server.host_header());
+        }
+        for (name, value) in self.headers.iter().chain(call.headers) {
+            headers.insert(name, value.clone());
+        }
+        request
+    }
+
+    /// Reads the body; keeps the connection.
+    async fn rest(&self, head: Head, call: &Call<'_>, until: Instant) -> Result<Reply, Error> {
+        let Head { response, connection, endpoint } = head;
+        let (parts, incoming) = response.into_parts();
+        let body = timeout_at(until, read(incoming, call.limit))
+            .await
+            .map_err(|_| Error::Timeout(call.deadline))??;
+        let mut current = self.lock();
+        if current.id == endpoint && current.kept.len() < KEPT && !connection.is_closed() {
+            current.kept.push(connection);
+        }
+        Ok(Reply { status: parts.status, headers: parts.headers, body, endpoint })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn uri(call: &Call<'_>) -> Result<Uri, Error> {
+    call.path.parse().map_err(|error| Error::Path(format!("{} is no path: {error}", call.path)))
+}
+
+async fn read(mut incoming: Incoming, limit: usize) -> Result<Vec<u8>, Error> {
+    let mut body = Vec::new();
+    while let Some(data) = chunk(&mut incoming).await? {
+        if body.len() + data.len() > limit {
+            return Err(Error::TooLong(limit));
+        }
+        body.extend_from_slice(&data);
+    }
+    Ok(body)
+}
+
+async fn chunk(incoming: &mut Incoming) -> Result<Option<Bytes>, Error> {
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(|error| Error::Interrupted(chain(error)))?;
+        // What is no data is a trailer.
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
+/// Appends `text` to a path or query, with everything but unreserved characters encoded.
+pub fn encode(path: &mut String, text: &str) {
+    for &byte in text.as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            let _ = write!(path, "%{byte:02X}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::encode;
+
+    #[test]
+    fn what_has_a_meaning_in_a_url_is_encoded() {
+        let mut path = String::from("/v1/x/");
+        encode(&mut path, "a-B_0.~/? &#%ü");
+        assert_eq!(path, "/v1/x/a-B_0.~%2F%3F%20%26%23%25%C3%BC");
+    }
+}

@@ -1,0 +1,156 @@
+//! Where the server is, and how to get there.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hyper::header::HeaderValue;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+
+use crate::{Address, BuildError, Tls, tls};
+
+/// One server.
+pub(crate) struct Endpoint {
+    /// For the log.
+    name: String,
+    way: Way,
+}
+
+enum Way {
+    /// TCP, with TLS on top if there is a connector.
+    Tcp { host: Host, port: u16, tls: Option<(TlsConnector, ServerName<'static>)> },
+    /// A unix socket.
+    Unix(PathBuf),
+}
+
+/// A literal address needs no resolver, which may hang.
+pub(crate) enum Host {
+    Address(IpAddr),
+    Name(String),
+}
+
+impl Host {
+    fn new(text: &str) -> Host {
+        text.parse().map_or_else(|_| Host::Name(text.to_owned()), Host::Address)
+    }
+}
+
+/// A connection of any kind. Boxed, so that the HTTP code exists once.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// Reads the certificates.
+pub(crate) fn build(addresses: &[Address]) -> Result<Vec<Endpoint>, BuildError> {
+    if addresses.is_empty() {
+        return Err(BuildError::Option("no address is given".to_owned()));
+    }
+    // Servers with the same options share what is read for them, which may be hundreds of
+    // authorities.
+    let mut connectors: Vec<(&Tls, TlsConnector)> = Vec::new();
+    let mut connector = |options| match connectors.iter().find(|(other, _)| *other == options) {
+        Some((_, connector)) => Ok(connector.clone()),
+        None => {
+            let connector = tls::connector(options)?;
+            connectors.push((options, connector.clone()));
+            Ok::<_, BuildError>(connector)
+        }
+    };
+    let endpoint = |address: &Address, way| Endpoint { name: address.to_string(), way };
+    let mut endpoints = Vec::new();
+    for address in addresses {
+        let way = match address {
+            Address::Unix(path) => Way::Unix(path.clone()),
+            Address::Http { host, port } => {
+                Way::Tcp { host: Host::new(host), port: *port, tls: None }
+            }
+            Address::Https { host, port, tls } => {
+                let name = tls.server_name.as_ref().unwrap_or(host);
+                let name = ServerName::try_from(name.clone()).map_err(|_| {
+                    let fault = "is no host name that a certificate can have";
+                    BuildError::Option(format!("{name:?} {fault}"))
+                })?;
+                let tls = Some((connector(tls)?, name));
+                Way::Tcp { host: Host::new(host), port: *port, tls }
+            }
+        };
+        endpoints.push(endpoint(address, way));
+    }
+    Ok(endpoints)
+}
+
+impl Endpoint {
+    pub(crate) fn host_header(&self) -> HeaderValue {
+        let text = match &self.way {
+            Way::Tcp { host: Host::Address(IpAddr::V6(ip)), port, .. } => format!("[{ip}]:{port}"),
+            Way::Tcp { host: Host::Address(ip), port, .. } => format!("{ip}:{port}"),
+            Way::Tcp { host: Host::Name(name), port, .. } => format!("{name}:{port}"),
+            Way::Unix(_) => "localhost".to_owned(),
+        };
+        // A name that is no header value does not resolve either; dialling says so.
+        HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("localhost"))
+    }
+
+    /// Connects; a name is resolved anew. The caller sees to the deadline, `time` from now. The
+    /// error says what was tried.
+    pub(crate) async fn dial(&self, time: Duration) -> Result<TokioIo<Box<dyn Stream>>, String> {
+        let stream: Box<dyn Stream> = match &self.way {
+            Way::Unix(path) => {
+                Box::new(UnixStream::connect(path).await.map_err(|error| error.to_string())?)
+            }
+            Way::Tcp { host, port, tls } => {
+                let tcp = tcp(host, *port, time).await?;
+                match tls {
+                    None => Box::new(tcp),
+                    Some((connector, name)) => {
+                        let tls = connector.connect(name.clone(), tcp).await;
+                        Box::new(tls.map_err(|error| format!("TLS: {error}"))?)
+                    }
+                }
+            }
+        };
+        Ok(TokioIo::new(stream))
+    }
+}
+
+async fn tcp(host: &Host, port: u16, time: Duration) -> Result<TcpStream, String> {
+    match host {
+        Host::Address(ip) => connect(SocketAddr::new(*ip, port)).await,
+        Host::Name(name) => {
+            let found = tokio::net::lookup_host((name.as_str(), port))
+                .await
+                .map_err(|error| format!("the name does not resolve: {error}"))?;
+            let mut last = Err("the name has no address".to_owned());
+            let found: Vec<SocketAddr> = found.collect();
+            // One address that swallows packets must leave time for the next.
+            let each = time / u32::try_from(found.len().clamp(1, 4)).unwrap_or(1);
+            for address in found {
+                let attempt = tokio::time::timeout(each, connect(address)).await;
+                last = attempt
+                    .unwrap_or_else(|_| Err(format!("no answer within {each:?}")))
+                    .map_err(|error| format!("{address}: {error}"));
+                if last.is_ok() {
+                    break;
+                }
+            }
+            last
+        }
+    }
+}
+
+async fn connect(address: SocketAddr) -> Result<TcpStream, String> {
+    let tcp = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+    // Requests are small and each is waited for. Without this they are only slower.
+    let _ = tcp.set_nodelay(true);
+    Ok(tcp)
+}
