@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use catalog_server::Options;
+use catalog_server::{Options, ScriptChecks};
 
 const HELP: &str = "\
 Serves Consul's HTTP API from memory: a catalog for a laptop, a demo, a test.
@@ -14,8 +14,9 @@ Usage: catalog-server [flags]
   -node NAME               the name of the node (localhost)
   -datacenter NAME         the name of the datacenter (dc1)
   -min-deregister TIME     shortest DeregisterCriticalServiceAfter (1m)
-  -min-interval TIME       shortest interval of HTTP and TCP checks (1s)
+  -min-interval TIME       shortest interval of checks other than TTL (1s)
   -min-session-ttl TIME    shortest TTL of a session (10s)
+  -enable-script-checks    run the programs that clients name as checks, as this user
   -max-connections N       further connections are refused with 503 (4096)
   -max-blocked N           further blocking queries are refused with 429 (4096)
   -help                    this text
@@ -61,6 +62,7 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command, Error> {
                 let version = env!("CARGO_PKG_VERSION");
                 return Ok(Command::Print(format!("catalog-server {version}")));
             }
+            "enable-script-checks" => options.script_checks = ScriptChecks::Run,
             "http" | "node" | "datacenter" | "min-deregister" | "min-interval"
             | "min-session-ttl" | "max-connections" | "max-blocked" => {
                 let value = parser.value()?.to_string_lossy().into_owned();

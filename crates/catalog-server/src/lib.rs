@@ -38,6 +38,7 @@ mod server;
 mod store;
 mod view;
 
+pub use definition::ScriptChecks;
 pub use duration::parse as parse_duration;
 pub use options::{Log, Options};
 pub use server::{Background, Error, Server};

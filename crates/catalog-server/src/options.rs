@@ -4,6 +4,8 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::definition::ScriptChecks;
+
 /// How to start a catalog; [`Options::default`] is what `catalog-server` does without flags.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -15,10 +17,12 @@ pub struct Options {
     pub datacenter: String,
     /// The shortest `DeregisterCriticalServiceAfter`; what is asked for below this is raised.
     pub min_deregister: Duration,
-    /// The shortest interval of HTTP and TCP checks; what is asked for below this is raised.
+    /// The shortest interval of checks that the agent makes; what is asked for below this is raised.
     pub min_interval: Duration,
     /// The shortest TTL of a session; what is asked for below this is refused.
     pub min_session_ttl: Duration,
+    /// Whether clients may have programs run as checks.
+    pub script_checks: ScriptChecks,
     /// How many connections may be open; further ones are refused with 503.
     pub max_connections: usize,
     /// How many queries may wait; further ones are refused with 429.
@@ -36,6 +40,7 @@ impl Default for Options {
             min_deregister: Duration::from_secs(60),
             min_interval: Duration::from_secs(1),
             min_session_ttl: Duration::from_secs(10),
+            script_checks: ScriptChecks::Refused,
             max_connections: 4096,
             max_blocked: 4096,
             log: Log::Stderr,
