@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use crate::definition::ScriptChecks;
 
-/// How to start a catalog; [`Options::default`] is what `catalog-server` does without flags.
+/// How to start a catalog; [`Options::default`] is what `catalog-server` does without flags, but
+/// without DNS.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where HTTP is served; port 0 takes any free one.
     pub http: SocketAddr,
+    /// Where DNS is answered, over UDP and TCP.
+    pub dns: Dns,
     /// The name of the node.
     pub node: String,
     /// The name of the datacenter.
@@ -35,6 +38,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             http: SocketAddr::from(([127, 0, 0, 1], 8500)),
+            dns: Dns::Off,
             node: "localhost".into(),
             datacenter: "dc1".into(),
             min_deregister: Duration::from_secs(60),
@@ -46,6 +50,17 @@ impl Default for Options {
             log: Log::Stderr,
         }
     }
+}
+
+/// Where DNS is answered; port 0 takes any free one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dns {
+    /// Nowhere.
+    Off,
+    /// There, or nowhere if somebody else has the address: nobody has asked for it.
+    IfFree(SocketAddr),
+    /// There, or the catalog does not start.
+    At(SocketAddr),
 }
 
 /// Where the log goes.

@@ -11,6 +11,7 @@ mod catalog;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -276,4 +277,37 @@ fn one_query_sees_every_change_of_the_catalog() {
     let refused = catalog.get("/v1/catalog/nodes?filter=Node==far");
     assert_eq!(refused.status, 400);
     assert!(refused.body.contains("no filter expressions"), "{}", refused.body);
+}
+
+#[test]
+fn the_page_and_all_that_it_loads_are_served_and_nothing_else_may_run() {
+    let catalog = Catalog::start(|_| {});
+    for path in ["/", "/ui"] {
+        let answer = catalog.get(path);
+        assert_eq!((answer.status, answer.header("location")), (301, Some("/ui/")), "{path}");
+    }
+    // Every file of the page's folder, whatever it links to.
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui");
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.push(String::new());
+    for name in names {
+        let answer = catalog.get(&format!("/ui/{name}"));
+        assert_eq!(answer.status, 200, "{name} is not served: src/http/ui.rs has the list");
+        let policy = answer.header("content-security-policy").unwrap_or_default();
+        assert!(policy.starts_with("default-src 'self';"), "{name}: {policy}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{name}");
+        let kind = answer.header("content-type").unwrap_or_default();
+        let wanted = match name.rsplit('.').next() {
+            Some("js") => "text/javascript",
+            Some("css") => "text/css",
+            Some("svg") => "image/svg+xml",
+            _ => "text/html",
+        };
+        assert!(kind.starts_with(wanted), "{name} is {kind}");
+    }
+    assert_eq!(catalog.get("/ui/../Cargo.toml").status, 404);
+    assert_eq!(catalog.get("/ui/nope").status, 404);
 }
