@@ -115,6 +115,13 @@ impl Reachability {
         *self.0.observer.lock().unwrap_or_else(PoisonError::into_inner) = Some(observer);
     }
 
+    /// Another server answers than before, and what it has is unknown: everybody compares and reads
+    /// anew, as after an outage. `to` is for the log.
+    pub fn moved(&self, to: &str) {
+        log::info!("{}: asking {to} from now on", self.0.name);
+        self.0.recoveries.send_modify(|n| *n = n.wrapping_add(1));
+    }
+
     /// Carries a request out and tells the observer.
     pub(crate) async fn observed<T>(
         &self,
@@ -351,6 +358,16 @@ mod tests {
         let last = catalog.turn().await;
         assert_eq!(last.report(&late()), Some(Class::Outage));
         assert!(catalog.outage().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_server_is_news_for_all_and_what_failed_at_the_old_one_is_an_echo() {
+        let catalog = Reachability::new("it".into());
+        let (recoveries, old) = (catalog.recoveries(), catalog.turn().await);
+        catalog.moved("another");
+        assert!(recoveries.has_changed().unwrap());
+        old.report(&down());
+        assert_eq!(catalog.outage(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -19,6 +19,7 @@ use config::{
         WatchEvent, When,
     },
     migrate,
+    watch::Subject,
 };
 use proptest::prelude::*;
 use support::{host, snapshot, words};
@@ -72,7 +73,12 @@ fn assert_equivalent(old: &Config, new: &Config, context: &str) {
         }
     }
     let watched = |config: &Config| -> BTreeSet<_> {
-        let names = config.watches.iter().map(|watch| (watch.name.clone(), watch.tag.clone()));
+        let names = config.watches.iter().map(|watch| match &watch.subject {
+            Subject::Service(query) => {
+                (watch.name.clone(), query.service.clone(), query.tag.clone())
+            }
+            Subject::Key(_) | Subject::Keys(_) => panic!("a key in a 2.x file"),
+        });
         names.collect()
     };
     assert_eq!(watched(old), watched(new), "{context}");
@@ -143,6 +149,7 @@ fn normal(config: &Config, index: usize, job: &Job) -> Vec<String> {
         KillAfter::After(_) | KillAfter::Deadline => job.stop.signal,
     };
     parts.push(format!("signal {signal:?} {index}"));
+    parts.push(format!("drain {:?}", job.stop.drain));
     if config.generation == Generation::V3 && job.role != Role::Companion {
         assert_eq!((job.stop.target, job.stop.announce), (StopTarget::Group, Announce::Always));
     }
@@ -448,6 +455,7 @@ fn file() -> impl Strategy<Value = String> {
             ("tags", pick(&["['a', '{{ .NAME }}', '']", "'one'"])),
             ("meta", pick(&["{ version: 1.10, 'a-b': '{{ .NAME }}' }"])),
             ("interfaces", pick(&["'inet'", "['static:192.0.2.7', 'eth0']"])),
+            ("Drain", pick(&["'1500ms'", "{ TIME: 2, mark: true }", "'{{ .PORT }}s'", "0"])),
             (
                 "consul",
                 pick(&["{ enabletagoverride: true }", "{ deregisterCriticalServiceAfter: '90m' }"]),
@@ -530,6 +538,8 @@ fn file() -> impl Strategy<Value = String> {
         "consul: 'localhost:8500'",
         "Consul: { Address: 'https://c:1', token: 'x', TLS: { cafile: '/x', Verify: false } }",
         "etcd: { EndPoints: ['http://e:1'], prefix: 'x' }",
+        "etcd: { endpoints: 'e:1', UserName: 'a', password: '{{ .NAME }}', TLS: { CAfile: '/x' } }",
+        "consul: { Address: ['a:1', 'b:1'], TokenFile: '/x', MaxStale: 5, nameSpace: 'x', Partition: 'y' }",
         "consul: \"{{ .CONSUL | default \"127.0.0.1:8500\" }}\"",
     ]);
     let rest = members(vec![

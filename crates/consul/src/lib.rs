@@ -1,67 +1,97 @@
-//! Consul, by way of the HTTP API of its agent.
+//! Consul, by way of the HTTP API of its agents.
+//!
+//! # Theory of operation
+//!
+//! A [`Consul`] is a [`Catalog`]. `request` sends one request to the agent that is in use and says
+//! what its answer means; `read` asks for instances and keys, and waits for them to change; `lock`
+//! is about sessions and locks; `failover` is about several agents in front of one cluster; `token`
+//! reads the ACL token from a file; `wire` knows the agent's JSON.
+//!
+//! Namespace and partition go with every request as headers, as Consul Enterprise understands them
+//! (namespaces since 1.7, partitions since 1.11). An open Consul refuses namespaces; partitions it
+//! refuses since 1.11, and does not know of before.
+//!
+//! Every request may reach an agent twice without harm, except that a session would be opened twice:
+//! that one is sent once.
 
+mod base64;
+mod failover;
+mod lock;
 mod options;
+mod read;
+mod request;
+mod token;
 mod wire;
 
 pub use http_client::{Address, BuildError, Tls};
 pub use options::{Options, Token};
 
-use std::fmt::Write as _;
+use std::sync::Mutex;
 use std::time::Duration;
 
-use http_client::{Call, Client, Reply, encode};
-use hyper::body::Bytes;
+use http_client::{Client, encode};
 use hyper::header::{HeaderName, HeaderValue};
-use hyper::{Method, StatusCode};
 
 use catalog::{
-    Answer, Catalog, Error, Index, Query, Reachability, Registered, Registration, Snapshot, Status,
+    Answer, Catalog, Class, Entries, Error, Holding, Index, KeyQuery, Keys, Query, Reachability,
+    Registered, Registration, Session, SessionTerms, Snapshot, Status,
 };
 
-/// Longest answer about a service's instances.
-const INSTANCES_LIMIT: usize = 16 << 20;
+use failover::Places;
+use read::{Freshness, check_key, known};
+use request::Scope;
+use token::TokenFile;
 
-/// Longest answer of the agent about one service, or of what it says to a change.
-const ANSWER_LIMIT: usize = 256 << 10;
-
-/// A Consul agent.
+/// Consul's agents, one of which is in use.
 pub struct Consul {
     client: Client,
+    /// `None`: there is no token, or it never changes.
+    token: Option<TokenFile>,
     timeout: Duration,
+    max_stale: Option<Duration>,
     reachability: Reachability,
+    places: Mutex<Places>,
+    /// What each session may hold.
+    locks: Mutex<Vec<(Session, String)>>,
 }
 
 impl Consul {
-    /// Reads the certificates. Whatever can be wrong with the options is found here; nothing is
-    /// sent.
+    /// Reads the certificates and the token. Whatever can be wrong with the options is found here;
+    /// nothing is sent.
     ///
     /// # Errors
-    /// A file that cannot be read or does not hold what it should, or a name that is none.
+    /// No address, a file that cannot be read or does not hold what it should, or a name that is
+    /// none.
     pub fn build(options: Options) -> Result<Consul, BuildError> {
         let addresses: Vec<String> = options.addresses.iter().map(ToString::to_string).collect();
-        let name = format!("consul at {}", addresses.join(", "));
+        let reachability = Reachability::new(format!("consul at {}", addresses.join(", ")));
         let mut headers = Vec::new();
-        if let Some(Token::Value(token)) = &options.token {
-            let mut value = HeaderValue::from_str(token).map_err(|_| {
-                BuildError::Option("the token holds characters that no token has".to_owned())
-            })?;
-            value.set_sensitive(true);
-            headers.push((HeaderName::from_static("x-consul-token"), value));
+        let mut file = None;
+        match &options.token {
+            None => {}
+            Some(Token::Value(token)) => headers.push(token::header(token)?),
+            Some(Token::File(path)) => file = Some(TokenFile::open(path)?),
         }
-        let client = Client::build(&options.addresses, headers)?;
-        let reachability = Reachability::new(name);
-        Ok(Consul { client, timeout: options.timeout, reachability })
-    }
-
-    async fn put(&self, path: &str, body: Vec<u8>) -> Result<(), Error> {
-        let body = Bytes::from(body);
-        let call = Call { body, ..Call::new(Method::PUT, path, self.timeout) };
-        succeed(self.client.send(call).await?).map(|_| ())
-    }
-
-    async fn get(&self, path: &str, deadline: Duration, limit: usize) -> Result<Reply, Error> {
-        let call = Call { limit, ..Call::new(Method::GET, path, deadline) };
-        succeed(self.client.send(call).await?)
+        let scopes = [
+            ("x-consul-namespace", &options.namespace),
+            ("x-consul-partition", &options.partition),
+        ];
+        for (name, value) in scopes {
+            let Some(value) = value else { continue };
+            let value = HeaderValue::from_str(value).map_err(|_| {
+                BuildError::Option(format!("{value:?} is no name of a namespace or partition"))
+            })?;
+            headers.push((HeaderName::from_static(name), value));
+        }
+        Ok(Consul {
+            client: Client::build(&options.addresses, headers)?,
+            token: file,
+            timeout: options.timeout,
+            max_stale: options.max_stale,
+            reachability,
+            places: Mutex::default(),
+            locks: Mutex::default(),
+        })
     }
 }
 
@@ -78,7 +108,15 @@ impl Catalog for Consul {
     ) -> Answer<'a, ()> {
         Box::pin(async move {
             let body = wire::service(registration, status)?;
-            self.put("/v1/agent/service/register", body).await.map_err(known)?;
+            match self.put("/v1/agent/service/register", body, Scope::Agent).await {
+                Ok(reply) => self.registered(&registration.id, Some(reply.endpoint)),
+                Err(error) => {
+                    if matches!(error, Error::Interrupted(_) | Error::Timeout(_)) {
+                        self.registered(&registration.id, None);
+                    }
+                    return Err(known(error));
+                }
+            }
             // A registration cannot carry the check's output.
             if output.is_empty() { Ok(()) } else { self.update(registration, status, output).await }
         })
@@ -95,12 +133,9 @@ impl Catalog for Consul {
 
     fn deregister<'a>(&'a self, registration: &'a Registration) -> Answer<'a, ()> {
         Box::pin(async move {
-            let mut path = String::from("/v1/agent/service/deregister/");
-            encode(&mut path, &registration.id);
-            match self.put(&path, Vec::new()).await {
-                Err(Error::Unknown) => Ok(()),
-                other => other,
-            }
+            self.take_out(&registration.id).await?;
+            self.tidy().await;
+            Ok(())
         })
     }
 
@@ -108,11 +143,15 @@ impl Catalog for Consul {
         Box::pin(async move {
             let mut path = String::from("/v1/agent/service/");
             encode(&mut path, &registration.id);
-            match self.get(&path, self.timeout, ANSWER_LIMIT).await {
+            let found = match self.get(&path, Scope::Agent).await {
                 Ok(reply) => wire::registered(&reply.body).map(Some),
                 Err(Error::Unknown) => Ok(None),
                 Err(error) => Err(error),
+            };
+            if !found.as_ref().is_err_and(|error| error.class() == Class::Outage) {
+                self.tidy().await;
             }
+            found
         })
     }
 
@@ -123,23 +162,61 @@ impl Catalog for Consul {
         wait: Duration,
     ) -> Answer<'a, Snapshot> {
         Box::pin(async move {
-            let (path, deadline) = match after {
-                None => (health_path(query), self.timeout),
-                Some(index) => {
-                    let mut path = health_path(query);
-                    let _ = write!(path, "&index={}&wait={}ms", index.0, wait.as_millis());
-                    // Consul adds up to a sixteenth, so that not all come back at once.
-                    (path, wait + wait / 16 + self.timeout)
-                }
-            };
-            let reply = self.get(&path, deadline, INSTANCES_LIMIT).await.map_err(known)?;
-            let index = reply
-                .headers
-                .get("x-consul-index")
-                .and_then(|value| value.to_str().ok()?.parse().ok())
-                .unwrap_or(0u64);
-            // Below 1 a query does not block.
-            Ok(Snapshot { instances: wire::instances(&reply.body)?, index: Index(index.max(1)) })
+            let path = read::health_path(query);
+            let found = self.read(&path, Freshness::Allowed, after, wait).await?;
+            Ok(Snapshot { instances: wire::instances(&found.body)?, index: found.index })
+        })
+    }
+
+    fn entries<'a>(
+        &'a self,
+        query: &'a KeyQuery,
+        after: Option<Index>,
+        wait: Duration,
+    ) -> Answer<'a, Entries> {
+        Box::pin(async move {
+            check_key(match &query.keys {
+                Keys::One(key) | Keys::Under(key) => key,
+            })?;
+            let path = read::entries_path(query);
+            let found = self.read(&path, Freshness::Allowed, after, wait).await?;
+            Ok(Entries { entries: wire::entries(&found.body)?, index: found.index })
+        })
+    }
+
+    fn open_session<'a>(&'a self, terms: &'a SessionTerms) -> Answer<'a, Session> {
+        Box::pin(self.open(terms))
+    }
+
+    fn renew_session<'a>(&'a self, session: &'a Session) -> Answer<'a, ()> {
+        Box::pin(self.renew(session))
+    }
+
+    fn close_session<'a>(&'a self, session: &'a Session) -> Answer<'a, ()> {
+        Box::pin(self.close(session))
+    }
+
+    fn acquire<'a>(
+        &'a self,
+        key: &'a str,
+        session: &'a Session,
+        _: &'a SessionTerms,
+        value: &'a [u8],
+    ) -> Answer<'a, Option<catalog::Token>> {
+        Box::pin(self.lock(key, session, value))
+    }
+
+    fn holder<'a>(
+        &'a self,
+        key: &'a str,
+        after: Option<Index>,
+        wait: Duration,
+    ) -> Answer<'a, Holding> {
+        Box::pin(async move {
+            check_key(key)?;
+            let path = read::key_path(key, "");
+            let found = self.read(&path, Freshness::Consistent, after, wait).await?;
+            Ok(Holding { holder: wire::holder(&found.body)?, index: found.index })
         })
     }
 }
@@ -151,60 +228,6 @@ impl Consul {
             String::from(if plain { "/v1/agent/check/pass/" } else { "/v1/agent/check/update/" });
         encode(&mut path, &wanted.check_id);
         let body = if plain { Vec::new() } else { wire::update(to, output)? };
-        self.put(&path, body).await
+        self.put(&path, body, Scope::Agent).await.map(drop)
     }
-}
-
-fn health_path(query: &Query) -> String {
-    let mut path = String::from("/v1/health/service/");
-    encode(&mut path, &query.service);
-    path.push_str("?passing=1");
-    for (name, value) in [("&tag=", &query.tag), ("&dc=", &query.datacenter)] {
-        if let Some(value) = value {
-            path.push_str(name);
-            encode(&mut path, value);
-        }
-    }
-    path
-}
-
-/// A path that every agent has. One who does not know it is something else.
-fn known(error: Error) -> Error {
-    match error {
-        Error::Unknown => Error::Refused(
-            "HTTP 404: what answers there does not know Consul's paths; is it a Consul agent?"
-                .to_owned(),
-        ),
-        other => other,
-    }
-}
-
-/// What an answer means by its status. Consul up to 1.10 says that it does not have something
-/// with status 500 and a sentence, later ones with 404.
-fn succeed(reply: Reply) -> Result<Reply, Error> {
-    if reply.status.is_success() {
-        return Ok(reply);
-    }
-    let said = said(&reply.body);
-    let text = format!("HTTP {}: {said}", reply.status.as_u16());
-    let unknown = ["does not have associated TTL", "nknown service", "nknown check"];
-    Err(match reply.status {
-        StatusCode::NOT_FOUND => Error::Unknown,
-        StatusCode::INTERNAL_SERVER_ERROR if unknown.iter().any(|part| said.contains(part)) => {
-            Error::Unknown
-        }
-        // What stands in front of the agent has lost it.
-        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
-            Error::Interrupted(text)
-        }
-        StatusCode::TOO_MANY_REQUESTS => Error::Failed(text),
-        status if status.is_server_error() => Error::Failed(text),
-        _ => Error::Refused(text),
-    })
-}
-
-/// The beginning of what the server said, fit for a line of a log.
-fn said(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    text.trim().chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use catalog::{Error, Instance, Registered, Registration, Status};
+use catalog::{
+    Entry, Error, Holder, Instance, Registered, Registration, Session, SessionTerms, Status, Token,
+};
+
+use crate::base64;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -76,6 +80,36 @@ struct NodeIn {
     address: String,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SessionOut<'a> {
+    name: &'a str,
+    #[serde(rename = "TTL")]
+    ttl: String,
+    lock_delay: String,
+    behavior: &'static str,
+    checks: [&'static str; 0],
+}
+
+#[derive(Deserialize)]
+struct SessionIn {
+    #[serde(rename = "ID")]
+    id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PairIn {
+    key: String,
+    // Go writes an empty value as null.
+    #[serde(default)]
+    value: Option<String>,
+    #[serde(default)]
+    session: Option<String>,
+    #[serde(default)]
+    lock_index: u64,
+}
+
 /// Body of `agent/service/register`.
 pub(super) fn service(wanted: &Registration, status: Status) -> Result<Vec<u8>, Error> {
     encode(&ServiceOut {
@@ -128,6 +162,46 @@ pub(super) fn instances(body: &[u8]) -> Result<Vec<Instance>, Error> {
         node: node.node,
     };
     Ok(found.into_iter().map(instance).collect())
+}
+
+/// Answer of `kv/KEY` with values.
+pub(super) fn entries(body: &[u8]) -> Result<Vec<Entry>, Error> {
+    pairs(body)?.into_iter().map(|pair| Ok(Entry { value: value(&pair)?, key: pair.key })).collect()
+}
+
+/// Answer of `kv/KEY` for a lock.
+pub(super) fn holder(body: &[u8]) -> Result<Option<Holder>, Error> {
+    let Some(mut pair) = pairs(body)?.pop() else { return Ok(None) };
+    let Some(session) = pair.session.take() else { return Ok(None) };
+    let value = value(&pair)?;
+    Ok(Some(Holder { session: Session(session), token: Token(pair.lock_index), value }))
+}
+
+fn pairs(body: &[u8]) -> Result<Vec<PairIn>, Error> {
+    serde_json::from_slice(body).map_err(nonsense)
+}
+
+fn value(pair: &PairIn) -> Result<Vec<u8>, Error> {
+    base64::decode(pair.value.as_deref().unwrap_or_default()).ok_or_else(|| {
+        Error::Failed(format!("the answer makes no sense: the value of {} is no base64", pair.key))
+    })
+}
+
+/// Body of `session/create`.
+pub(super) fn session(terms: &SessionTerms) -> Result<Vec<u8>, Error> {
+    encode(&SessionOut {
+        name: &terms.name,
+        ttl: go_duration(terms.ttl),
+        lock_delay: go_duration(terms.lock_delay),
+        behavior: "release",
+        checks: [],
+    })
+}
+
+/// Answer of `session/create`.
+pub(super) fn opened(body: &[u8]) -> Result<Session, Error> {
+    let SessionIn { id } = serde_json::from_slice(body).map_err(nonsense)?;
+    Ok(Session(id))
 }
 
 /// One instance with a port that is none must not hide the others.
@@ -184,6 +258,29 @@ mod tests {
             "Service":{"ID":"a","Service":"app","Address":"","Port":0,"Tags":null,"Meta":null}}]"#;
         let found = instances(body).unwrap();
         assert_eq!((found[0].address.as_str(), found[0].node.as_str()), ("10.0.0.9", "n"));
+    }
+
+    #[test]
+    fn a_session_depends_on_no_check() {
+        let terms = SessionTerms {
+            name: "a \"b\"".into(),
+            ttl: Duration::from_millis(1500),
+            lock_delay: Duration::ZERO,
+        };
+        assert_eq!(
+            String::from_utf8(session(&terms).unwrap()).unwrap(),
+            concat!(
+                r#"{"Name":"a \"b\"","TTL":"1500ms","LockDelay":"0ms","Behavior":"release","#,
+                r#""Checks":[]}"#
+            )
+        );
+    }
+
+    #[test]
+    fn a_value_that_is_no_base64_is_an_error_that_may_pass() {
+        let body = br#"[{"Key":"a","Value":"?","LockIndex":0,"Session":"s"}]"#;
+        assert!(matches!(entries(body), Err(Error::Failed(_))));
+        assert!(matches!(holder(body), Err(Error::Failed(_))));
     }
 
     #[test]

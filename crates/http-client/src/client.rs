@@ -54,6 +54,7 @@ pub enum Repeat {
 }
 
 /// What is sent.
+#[derive(Clone)]
 pub struct Call<'a> {
     /// The verb.
     pub method: Method,
@@ -150,6 +151,11 @@ impl Client {
         Ok(Client { endpoints, headers, current: Mutex::new(current) })
     }
 
+    /// All servers, in the order of their addresses.
+    pub fn endpoints(&self) -> impl Iterator<Item = EndpointId> + use<> {
+        (0..self.endpoints.len()).map(EndpointId)
+    }
+
     /// The server with which the next request begins.
     #[must_use]
     pub fn current(&self) -> EndpointId {
@@ -165,11 +171,16 @@ impl Client {
     /// Requests begin with the next server from now on, if they still begin with this one: it
     /// answers, but with nothing that helps.
     pub fn avoid(&self, endpoint: EndpointId) {
+        self.replace(endpoint, EndpointId((endpoint.0 + 1) % self.endpoints.len()));
+    }
+
+    /// Requests begin with `new` from now on, if they still begin with `old`.
+    pub fn replace(&self, old: EndpointId, new: EndpointId) {
         let mut current = self.lock();
-        if current.id == endpoint {
-            // The other connections lead to the same place.
+        if current.id == old {
+            // They lead to the old one.
             current.kept.clear();
-            current.id = EndpointId((endpoint.0 + 1) % self.endpoints.len());
+            current.id = new;
         }
     }
 
@@ -269,10 +280,8 @@ impl Client {
             let endpoint = EndpointId((first.0 + nth) % count);
             match self.connect(endpoint, until, count - nth).await {
                 Ok(connection) => {
-                    let mut current = self.lock();
-                    if endpoint != first && current.id == first {
-                        current.kept.clear();
-                        current.id = endpoint;
+                    if endpoint != first {
+                        self.replace(first, endpoint);
                     }
                     return Ok((endpoint, connection));
                 }

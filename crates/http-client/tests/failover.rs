@@ -232,6 +232,12 @@ async fn a_server_that_answers_nonsense_can_be_avoided_and_asked_by_name() {
     let reply = client.send_to(first, Call::new(Method::GET, "/", LONG)).await.unwrap();
     assert_eq!((reply.body.as_slice(), reply.endpoint), (&b"a"[..], first));
     assert_eq!(client.name(client.current()), b.name());
+    let all: Vec<_> = client.endpoints().collect();
+    assert_eq!(all[0], first);
+    client.replace(first, all[1]);
+    assert_eq!(client.current(), all[1]);
+    client.replace(all[1], first);
+    assert_eq!(get(&client, LONG).await.unwrap(), "a");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Field, Object};
+use super::{Field, Object, registry::Registry};
 use crate::{Generation, Host, interface, job::Service};
 
 /// `tags`: the strings of a list.
@@ -62,17 +62,37 @@ pub(crate) struct ConsulExtras {
 }
 
 impl ConsulExtras {
-    pub(crate) fn take(object: &mut Object<'_>) -> Self {
+    pub(crate) fn take(
+        object: &mut Object<'_>,
+        registry: &Registry,
+        generation: Generation,
+    ) -> Self {
         let Some(mut object) = object.take("consul").and_then(|field| field.object()) else {
             return Self::default();
         };
-        let tags = object.take("enableTagOverride").and_then(|field| field.boolean());
+        let tags = object.take("enableTagOverride");
         let after = object.take("deregisterCriticalServiceAfter");
-        let extras = Self {
-            enable_tag_override: tags.unwrap_or(false),
-            deregister_critical_after: after.and_then(|field| field.timeout()),
+        let mut extras = Self {
+            enable_tag_override: tags.as_ref().and_then(Field::boolean).unwrap_or(false),
+            deregister_critical_after: after.as_ref().and_then(Field::timeout),
         };
         object.finish();
+        if registry.is_etcd() {
+            // Older files are in use, and did without.
+            let tell = |field: &Field<'_>, why: &str| match generation {
+                Generation::V2 => field.warn(&format!("is not used: {why}")),
+                Generation::V3 => {
+                    registry.refuse_on_etcd(field, &format!("want it left out: {why}"))
+                }
+            };
+            if let Some(field) = tags.filter(|_| extras.enable_tag_override) {
+                tell(&field, "nobody but the program itself writes its tags in etcd");
+            }
+            if let Some(field) = after.filter(|_| extras.deregister_critical_after.is_some()) {
+                tell(&field, "what is not renewed leaves etcd when its TTL ends");
+            }
+            extras = Self::default();
+        }
         extras
     }
 }

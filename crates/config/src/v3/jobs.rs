@@ -18,6 +18,7 @@ pub(super) fn translate(file: &File<'_>, report: &Report<'_>) -> Vec<Job> {
     let names = Names {
         jobs: file.jobs.iter().map(|job| job.name.as_str()).collect(),
         watches: file.watches.iter().map(|watch| watch.name.as_str()).collect(),
+        elections: file.elections.iter().map(|election| election.name.as_str()).collect(),
     };
     let mut jobs: Vec<Job> = file.jobs.iter().map(|job| translated(job, file, &names)).collect();
     stop_after(&mut jobs, file, &names);
@@ -71,6 +72,12 @@ fn translated(raw: &RawJob<'_>, file: &File<'_>, names: &Names<'_>) -> Job {
         None if restarts_by_itself => Backoff::Exponential,
         None => Backoff::None,
     };
+    if let Some((field, drain)) = &raw.drain
+        && drain.time >= file.stop_timeout
+    {
+        let fault = format!("leaves nothing of the {:?} that a stop may take", file.stop_timeout);
+        field.refuse(&fault, "want less, or more as the file's \"stopTimeout\"");
+    }
     Job {
         name: raw.name.clone(),
         exec: raw.exec.clone().map(|command| Exec {
@@ -92,9 +99,23 @@ fn translated(raw: &RawJob<'_>, file: &File<'_>, names: &Names<'_>) -> Job {
             signal: raw.stop_signal.unwrap_or(StopSignal::Term),
             target: StopTarget::Group,
             announce: Announce::Always,
-            drain: None,
+            drain: raw.drain.as_ref().map(|(_, drain)| *drain),
         },
         role: raw.role,
+    }
+}
+
+/// A drain is for the sake of a process: the job's own, or that of one which stops after it.
+pub(super) fn report_idle_drains(jobs: &[Job], report: &Report<'_>) {
+    for (index, job) in jobs.iter().enumerate() {
+        let waits = |other: &Job| other.stop.after.stopped.contains(&JobId(index));
+        if job.stop.drain.is_some() && job.exec.is_none() && !jobs.iter().any(waits) {
+            report.warn(format!(
+                "jobs ({}).drain: is for nothing: the job has no exec, and no other has it in its \
+                 stopAfter",
+                job.name
+            ));
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
 };
 
 const EXTRAS: Keys = Keys(&[("enableTagOverride", LEAF), ("deregisterCriticalServiceAfter", LEAF)]);
+const DRAIN: Keys = Keys(&[("time", LEAF), ("mark", LEAF)]);
 /// What a sensor and a metric have in common.
 const METRIC: [&str; 8] =
     ["namespace", "subsystem", "name", "help", "type", "buckets", "quantiles", "maxAge"];
@@ -182,7 +183,13 @@ impl<'a> Writer<'a> {
             for key in ["tags", "meta", "interfaces"] {
                 job.set_some(key, self.tree.take(node, key, &LEAF));
             }
-            job.set_some("consul", self.tree.take(node, "consul", &EXTRAS));
+            // Of etcd this generation ignores them, and the other refuses them.
+            if !self.file.registry.is_etcd() {
+                job.set_some("consul", self.tree.take(node, "consul", &EXTRAS));
+            }
+            if advertised.drain.is_some() {
+                job.set_some("drain", self.tree.take(node, "drain", &DRAIN));
+            }
             job.set_some("when", self.after_start());
             job.set("health", self.health(node, advertised.health.is_some()));
             self.push(job);

@@ -1,0 +1,201 @@
+//! Several agents in front of one cluster: who is asked, and what was left where.
+//!
+//! An instance is registered at an *agent*, so requests stay with one as long as it can be used.
+//! When another one answers than before, [`Reachability::moved`](catalog::Reachability::moved) makes
+//! the registrar compare at once, and the new agent is told what it lacks. The agent that was left
+//! may be gone for ever, or come back with what it had: a second copy, which turns critical at its
+//! time to live and then stays. So it is noted who may have what, and whenever instances are
+//! compared or taken out, those that were left behind are taken out, too, if their agent answers.
+//! The notes are this program's: what another run of it has left is the business of
+//! `deregister_critical_after`.
+//!
+//! An agent that answers but is cut off from its cluster is as good as gone, but all of them say so
+//! while the cluster elects a leader. It is left only if that lasts, and another one has a leader.
+
+use std::collections::BTreeMap;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http_client::{Call, EndpointId, encode};
+use hyper::Method;
+use tokio::time::Instant;
+
+use catalog::{Class, Error};
+
+use crate::Consul;
+use crate::request::{Scope, succeed};
+
+/// How long whoever compares or leaves may be held up by agents that were left.
+const TIDYING: Duration = Duration::from_millis(500);
+
+/// An agent that was left and does not answer is let alone for this long.
+const REST: Duration = Duration::from_secs(5);
+
+/// An agent may be without a leader for this long: an election usually takes less.
+const LEADERLESS: Duration = Duration::from_secs(5);
+
+/// Time for another agent to say whether it has a leader, and until they are asked again.
+const ASKING: Duration = Duration::from_secs(1);
+
+/// What is known about the agents.
+#[derive(Default)]
+pub(crate) struct Places {
+    /// Who has answered last.
+    last: Option<EndpointId>,
+    /// Which agents may have an instance, by its id.
+    at: BTreeMap<String, Vec<EndpointId>>,
+    /// Nobody is tidied up before.
+    rest_until: Option<Instant>,
+    /// Since when every answer says that the cluster can do nothing.
+    leaderless: Option<Instant>,
+    /// The others are not asked for a leader before.
+    ask_at: Option<Instant>,
+}
+
+impl Places {
+    fn add(&mut self, id: &str, endpoint: EndpointId) {
+        let places = self.at.entry(id.to_owned()).or_default();
+        if !places.contains(&endpoint) {
+            places.push(endpoint);
+        }
+    }
+
+    fn remove(&mut self, id: &str, endpoint: EndpointId) {
+        if let Some(places) = self.at.get_mut(id) {
+            places.retain(|other| *other != endpoint);
+            if places.is_empty() {
+                self.at.remove(id);
+            }
+        }
+    }
+
+    fn leftovers(&self, current: EndpointId, now: Instant) -> Vec<(String, EndpointId)> {
+        if self.rest_until.is_some_and(|until| now < until) {
+            return Vec::new();
+        }
+        let pairs = self.at.iter().flat_map(|(id, places)| places.iter().map(move |at| (id, *at)));
+        let left = pairs.filter(|(_, at)| *at != current);
+        left.map(|(id, at)| (id.clone(), at)).collect()
+    }
+
+    /// The cluster behind the agent could not do something. Whether to look for another agent.
+    fn failed(&mut self, now: Instant) -> bool {
+        let since = *self.leaderless.get_or_insert(now);
+        let due = now >= since + LEADERLESS && self.ask_at.is_none_or(|at| now >= at);
+        if due {
+            self.ask_at = Some(now + ASKING);
+        }
+        due
+    }
+}
+
+impl Consul {
+    /// An agent has answered.
+    pub(crate) fn answered(&self, endpoint: EndpointId) {
+        let mut places = self.places();
+        // An old connection may still bring an answer from the agent before.
+        if places.last == Some(endpoint) || endpoint != self.client.current() {
+            return;
+        }
+        places.leaderless = None;
+        let before = places.last.replace(endpoint);
+        drop(places);
+        if before.is_some() {
+            self.reachability.moved(&self.client.name(endpoint));
+        }
+    }
+
+    /// How the cluster has answered, through the current agent.
+    pub(crate) async fn cluster_answered<T>(&self, outcome: &Result<T, Error>) {
+        let due = match outcome {
+            Err(Error::Failed(_)) => self.places().failed(Instant::now()),
+            Err(error) if error.class() == Class::Outage => false,
+            _ => {
+                self.places().leaderless = None;
+                false
+            }
+        };
+        if due {
+            self.look_for_leader().await;
+        }
+    }
+
+    /// Goes on to the first other agent whose cluster has a leader.
+    async fn look_for_leader(&self) {
+        let current = self.client.current();
+        let until = Instant::now() + ASKING;
+        for other in self.client.endpoints().filter(|other| *other != current) {
+            let left = until.saturating_duration_since(Instant::now());
+            let call = Call::new(Method::GET, "/v1/status/leader", left);
+            let answer = self.dispatch(Some(other), call).await;
+            // Without one it is an empty string.
+            let led = |body: &[u8]| body.trim_ascii().len() > 2;
+            if answer.is_ok_and(|reply| reply.status.is_success() && led(&reply.body)) {
+                self.client.replace(current, other);
+                return;
+            }
+        }
+    }
+
+    /// An agent has acknowledged a registration; `None`: nobody knows which agents may have it.
+    pub(crate) fn registered(&self, id: &str, endpoint: Option<EndpointId>) {
+        let mut places = self.places();
+        match endpoint {
+            Some(endpoint) => places.add(id, endpoint),
+            None => self.client.endpoints().for_each(|endpoint| places.add(id, endpoint)),
+        }
+    }
+
+    /// Takes an instance out of the current agent.
+    pub(crate) async fn take_out(&self, id: &str) -> Result<(), Error> {
+        let path = deregistration(id);
+        let call = Call::new(Method::PUT, &path, self.timeout);
+        match self.send(call, Scope::Agent).await {
+            Ok(reply) => self.places().remove(id, reply.endpoint),
+            // Whoever said that is the current one, unless it has changed just now; then it is asked
+            // once more, as one that was left.
+            Err(Error::Unknown) => self.places().remove(id, self.client.current()),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Takes out what was left at other agents, if they answer.
+    pub(crate) async fn tidy(&self) {
+        let left = self.places().leftovers(self.client.current(), Instant::now());
+        let until = Instant::now() + TIDYING;
+        for (id, endpoint) in left {
+            if endpoint == self.client.current() {
+                continue;
+            }
+            let path = deregistration(&id);
+            let time = until.saturating_duration_since(Instant::now());
+            let call = Call::new(Method::PUT, &path, time);
+            let answer = self.dispatch(Some(endpoint), call).await.map_err(Error::from);
+            let agent = self.client.name(endpoint);
+            match answer.and_then(succeed) {
+                Ok(_) => log::debug!("{id}: taken out at {agent}"),
+                // One that does not have it, or refuses and will refuse again.
+                Err(error) if error.class() == Class::GiveUp => {
+                    log::debug!("{id}: not taken out at {agent}: {error}");
+                }
+                Err(error) => {
+                    log::trace!("{id}: still at {agent}: {error}");
+                    self.places().rest_until = Some(Instant::now() + REST);
+                    return;
+                }
+            }
+            self.places().remove(&id, endpoint);
+        }
+    }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn deregistration(id: &str) -> String {
+    let mut path = String::from("/v1/agent/service/deregister/");
+    encode(&mut path, id);
+    path
+}
