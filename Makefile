@@ -21,9 +21,12 @@ demo:
 # Relocations packed (120 kB less): understood by the start-up code of glibc 2.36 and later.
 RELR := $(shell [ "$$(printf '%s\n' 2.36 "$$(getconf GNU_LIBC_VERSION 2>/dev/null | cut -d' ' -f2)" | sort -V | head -1)" = 2.36 ] && echo -C link-arg=-Wl,-z,pack-relative-relocs)
 
+# No tables for unwinding (470 kB less): see the script.
+LEAN := -C link-arg=-Wl,--no-eh-frame-hdr -C link-arg=-Wl,-T,$(CURDIR)/scripts/no-unwind.ld
+
 # With an explicit target build scripts and macros are built as usual: only our program is static.
 build:
-	RUSTFLAGS="-C target-feature=+crt-static $(RELR)" cargo build --release --target $(HOST) -p pilot
+	RUSTFLAGS="-C target-feature=+crt-static $(LEAN) $(RELR)" cargo build --release --target $(HOST) -p pilot
 	@cp $(STATIC) $(TARGET)/containerpilot && ls -l $(TARGET)/containerpilot
 
 lint:
@@ -45,5 +48,6 @@ docs:
 
 bench: build
 	scripts/install-bench-needs
+	cargo build --release -p catalog-server
 	CONTAINERPILOT_STATIC=$(abspath $(STATIC)) CONSUL_BIN=$$(scripts/install-consul) \
 	  cargo run --release -p benches

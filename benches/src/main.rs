@@ -15,6 +15,7 @@ mod probe;
 mod proc;
 mod role;
 mod sample;
+mod scale;
 mod scenario;
 mod started;
 mod table;
@@ -25,7 +26,7 @@ use std::{env, fs, panic, thread};
 use anyhow::{Context, Result, bail};
 
 use contender::Contender;
-use figures::ALL;
+use figures::{ALL, Row};
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
@@ -42,31 +43,52 @@ fn main() -> ExitCode {
 /// Measures the figures of these names, or all. It succeeds if everything could be measured,
 /// whether it is within its budget or not: a shared machine is no judge.
 fn bench(names: &[String]) -> Result<ExitCode> {
-    let known = ALL.map(|(name, _)| name);
+    let known: Vec<&str> =
+        ALL.iter().map(|(name, _)| *name).chain(scale::ALL.iter().map(|(name, _)| *name)).collect();
     if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
         bail!("{name:?} is no figure: want some of {}", known.join(", "));
     }
     clean_up_on_panic();
     let contenders = Contender::all()?;
-    let mut rows = Vec::new();
-    for (name, measure) in ALL {
-        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
-            eprintln!("measuring: {name}");
-            rows.extend(measure(&contenders).with_context(|| format!("{name}: not measured"))?);
+    let programs = measured(&ALL, names, &contenders)?;
+    let catalogs = scale::Kind::all()?;
+    let numbers = measured(&scale::ALL, names, &catalogs)?;
+    println!("{}", machine());
+    let contenders: Vec<&str> =
+        contenders.iter().map(|contender| contender.name.as_str()).collect();
+    let catalogs: Vec<&str> = catalogs.iter().map(scale::Kind::name).collect();
+    let mut failures = Vec::new();
+    for (columns, rows) in [(contenders, programs), (catalogs, numbers)] {
+        if rows.is_empty() {
+            continue;
+        }
+        println!();
+        print!("{}", table::text(&columns, &rows));
+        println!();
+        failures.extend(table::failures(&columns, &rows));
+        for line in table::over_budget(&rows) {
+            println!("{line}");
         }
     }
-    println!("{}", machine());
-    println!();
-    print!("{}", table::text(&contenders, &rows));
-    println!();
-    for line in table::over_budget(&rows) {
-        println!("{line}");
-    }
-    let failures = table::failures(&contenders, &rows);
     for line in &failures {
         println!("{line}");
     }
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A figure by its name.
+type Figure<C> = (&'static str, fn(&[C]) -> Result<Vec<Row>>);
+
+/// The rows of those figures that are wanted.
+fn measured<C>(figures: &[Figure<C>], names: &[String], columns: &[C]) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (name, measure) in figures {
+        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
+            eprintln!("measuring: {name}");
+            rows.extend(measure(columns).with_context(|| format!("{name}: not measured"))?);
+        }
+    }
+    Ok(rows)
 }
 
 /// What the figures were measured on.

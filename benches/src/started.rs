@@ -1,7 +1,8 @@
 //! A program at work, and the end of it.
 #![allow(clippy::disallowed_methods, reason = "measuring programs means starting them")]
 
-use std::fs::File;
+use std::ffi::OsString;
+use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use std::{env, thread};
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::contender::Contender;
@@ -27,6 +29,21 @@ pub(crate) struct Started {
 }
 
 impl Started {
+    /// Starts a program of ours with a 3.x configuration.
+    pub(crate) fn with_config(
+        contender: &Contender,
+        mut config: Value,
+        stdout: Stdio,
+    ) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("benches-").tempdir()?;
+        config["control"] = json!({ "socket": folder.path().join("control") });
+        let file = folder.path().join("config.json5");
+        fs::write(&file, config.to_string())?;
+        let program = contender.binary().context("no program to start")?;
+        let words = [program.as_os_str(), "-config".as_ref(), file.as_os_str()];
+        Self::run(contender, &words.map(OsString::from), folder, stdout, None)
+    }
+
     /// Starts it; `None` if it cannot express the scenario. With `stamps`, the time of its exec
     /// goes there first.
     pub(crate) fn new(
@@ -37,6 +54,17 @@ impl Started {
     ) -> Result<Option<Self>> {
         let folder = tempfile::Builder::new().prefix("benches-").tempdir()?;
         let Some(words) = contender.command(scenario, folder.path())? else { return Ok(None) };
+        let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
+        Self::run(contender, &words, folder, stdout, stamps).map(Some)
+    }
+
+    fn run(
+        contender: &Contender,
+        words: &[OsString],
+        folder: TempDir,
+        stdout: Stdio,
+        stamps: Option<File>,
+    ) -> Result<Self> {
         let mut words = words.iter();
         let mut command = Command::new(words.next().context("no program to start")?);
         command
@@ -56,7 +84,7 @@ impl Started {
             }
         }
         let child = command.spawn().with_context(|| format!("cannot start {}", contender.name))?;
-        Ok(Some(Self { child, _folder: folder }))
+        Ok(Self { child, _folder: folder })
     }
 
     /// The reading end of its standard output, if that is a pipe.

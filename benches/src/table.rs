@@ -1,12 +1,11 @@
 //! The table that is printed.
 
-use crate::contender::Contender;
 use crate::figures::{Cell, Row};
 
 /// The table as text: a line for each figure, a column for each contender. `!` stands before a
 /// value of ours that is over its budget.
-pub(crate) fn text(contenders: &[Contender], rows: &[Row]) -> String {
-    let mut lines = vec![head(contenders)];
+pub(crate) fn text(columns: &[&str], rows: &[Row]) -> String {
+    let mut lines = vec![head(columns)];
     lines.extend(rows.iter().map(line));
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
@@ -28,9 +27,9 @@ pub(crate) fn text(contenders: &[Contender], rows: &[Row]) -> String {
     text
 }
 
-fn head(contenders: &[Contender]) -> Vec<String> {
-    let words = ["figure (min median max)", "must be"].map(str::to_owned);
-    words.into_iter().chain(contenders.iter().map(|contender| contender.name.clone())).collect()
+fn head(columns: &[&str]) -> Vec<String> {
+    let words = ["figure (min median max)", "must be"];
+    words.iter().chain(columns).map(|word| (*word).to_owned()).collect()
 }
 
 fn line(row: &Row) -> Vec<String> {
@@ -65,12 +64,12 @@ pub(crate) fn over_budget(rows: &[Row]) -> Vec<String> {
 }
 
 /// What could not be measured, and why.
-pub(crate) fn failures(contenders: &[Contender], rows: &[Row]) -> Vec<String> {
+pub(crate) fn failures(columns: &[&str], rows: &[Row]) -> Vec<String> {
     let mut failures = Vec::new();
     for row in rows {
-        for (contender, cell) in contenders.iter().zip(&row.cells) {
+        for (column, cell) in columns.iter().zip(&row.cells) {
             if let Cell::Failed(why) = cell {
-                failures.push(format!("not measured: {}, {}: {why}", row.figure, contender.name));
+                failures.push(format!("not measured: {}, {}: {why}", row.figure, column));
             }
         }
     }
@@ -80,13 +79,11 @@ pub(crate) fn failures(contenders: &[Contender], rows: &[Row]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contender::Kind;
     use crate::sample::{Budget, Sample};
 
     #[test]
     fn says_what_is_over_budget_and_what_failed() {
-        let contenders =
-            ["ours", "bare"].map(|name| Contender { name: name.to_owned(), kind: Kind::Bare });
+        let columns = ["ours", "bare"];
         let row = |value, other| Row {
             figure: "size".to_owned(),
             budget: Budget::AtMost(4.0),
@@ -94,13 +91,13 @@ mod tests {
         };
         let rows = [row(4.0, Cell::Senseless), row(4.5, Cell::Failed("gone".to_owned()))];
         assert_eq!(
-            text(&contenders, &rows),
+            text(&columns, &rows),
             "| figure (min median max) | must be | ours   | bare   |\n\
              | ----------------------- | ------- | ------ | ------ |\n\
              | size                    | <= 4    | 4.00   | -      |\n\
              | size                    | <= 4    | ! 4.50 | failed |\n"
         );
         assert_eq!(over_budget(&rows), ["OVER BUDGET: size: 4.50, must be <= 4"]);
-        assert_eq!(failures(&contenders, &rows), ["not measured: size, bare: gone"]);
+        assert_eq!(failures(&columns, &rows), ["not measured: size, bare: gone"]);
     }
 }

@@ -52,6 +52,9 @@ impl App {
         let node = Node {
             id: random::uuid(),
             name: name.clone(),
+            tagged_addresses: ["lan", "lan_ipv4", "wan", "wan_ipv4"]
+                .map(|kind| (kind.to_owned(), ip.clone()))
+                .into(),
             address: ip,
             meta: BTreeMap::from([("consul-network-segment".into(), String::new())]),
             ..Node::default()
@@ -68,9 +71,11 @@ impl App {
                 output: "Agent alive and reachable".into(),
                 service_id: String::new(),
                 kind: "",
+                definition: serde_json::Map::new(),
                 create: 0,
                 modify: 0,
             },
+            Instant::now(),
         );
         Rc::new(Self {
             store: RefCell::new(store),
@@ -104,14 +109,28 @@ impl App {
         index: u64,
         wait: Duration,
     ) -> Result<(), TooManyBlocked> {
-        if !self.must_wait(topic, index) {
+        let unchanged =
+            |store: &Store| index > 0 && index <= store.last_index() && store.index(topic) <= index;
+        self.wait_while(topic, wait, &unchanged).await
+    }
+
+    /// Returns once `seen` is no longer true, which is looked at whenever the topic changes; or
+    /// `wait` is over.
+    pub(crate) async fn wait_while(
+        self: &Rc<Self>,
+        topic: &Topic,
+        wait: Duration,
+        seen: &dyn Fn(&Store) -> bool,
+    ) -> Result<(), TooManyBlocked> {
+        let must_wait = || !self.stopping.get() && seen(&self.store.borrow());
+        if !must_wait() {
             return Ok(());
         }
         let _slot = Slot::take(self)?;
         let deadline = Instant::now() + wait;
         let bell = Some(self.store.borrow_mut().subscribe(topic));
         let seat = Seat { app: Rc::clone(self), topic, bell };
-        while let Some(bell) = seat.bell.as_ref().filter(|_| self.must_wait(topic, index)) {
+        while let Some(bell) = seat.bell.as_ref().filter(|_| must_wait()) {
             // No change comes between looking and listening: there is one thread and no await.
             if timeout_at(deadline, bell.notified()).await.is_err() {
                 break;
@@ -124,14 +143,6 @@ impl App {
     pub(crate) fn stop_waiting(&self) {
         self.stopping.set(true);
         self.store.borrow().ring_all();
-    }
-
-    fn must_wait(&self, topic: &Topic, index: u64) -> bool {
-        let store = self.store.borrow();
-        !self.stopping.get()
-            && index > 0
-            && index <= store.last_index()
-            && store.index(topic) <= index
     }
 
     /// How many queries wait, and for how many topics.

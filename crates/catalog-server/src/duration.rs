@@ -33,9 +33,37 @@ pub fn parse(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(total).ok().filter(|d| d.as_nanos() <= i64::MAX as u128)
 }
 
+/// A duration as Go writes it: `1m30s`, `1.5s`, `100ms`.
+pub(crate) fn show(duration: Duration) -> String {
+    let nanos = duration.as_nanos();
+    let seconds = |rest: Duration| format!("{}s", rest.as_secs_f64());
+    match nanos {
+        0 => "0s".into(),
+        1..1_000 => format!("{nanos}ns"),
+        1_000..1_000_000 => format!("{}µs", duration.as_secs_f64() * 1e6),
+        1_000_000..1_000_000_000 => format!("{}ms", duration.as_secs_f64() * 1e3),
+        _ => {
+            let (minutes, rest) = (duration.as_secs() / 60, duration.as_secs() % 60);
+            let rest = seconds(Duration::new(rest, duration.subsec_nanos()));
+            match (minutes / 60, minutes % 60) {
+                (0, 0) => rest,
+                (0, minutes) => format!("{minutes}m{rest}"),
+                (hours, minutes) => format!("{hours}h{minutes}m{rest}"),
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_go_writes_them() {
+        for text in ["0s", "1ns", "1.5µs", "100ms", "1.5s", "1m0s", "1h0m1.25s", "24h0m0s"] {
+            assert_eq!(parse(text).map(show).as_deref(), Some(text));
+        }
+    }
 
     #[test]
     fn as_go_reads_them() {

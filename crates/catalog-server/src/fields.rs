@@ -23,16 +23,21 @@ pub(crate) struct Fields {
 impl Fields {
     /// A body as an object.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Malformed> {
+        Self::of(Self::json(body)?, "")
+    }
+
+    /// A body as JSON of any kind.
+    pub(crate) fn json(body: &[u8]) -> Result<Value, Malformed> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Err(Malformed("EOF".into()));
         }
-        let value = serde_json::from_slice(body).map_err(|error| {
+        serde_json::from_slice(body).map_err(|error| {
             Malformed(if error.is_eof() { "unexpected EOF".into() } else { error.to_string() })
-        })?;
-        Self::of(value, "")
+        })
     }
 
-    fn of(value: Value, name: &str) -> Result<Self, Malformed> {
+    /// A value as an object; `name` is its field, for the error.
+    pub(crate) fn of(value: Value, name: &str) -> Result<Self, Malformed> {
         match value {
             Value::Object(map) => Ok(Self::from(map)),
             other => Err(mismatch(&other, name, "object")),
@@ -53,6 +58,12 @@ impl Fields {
         self.take(name)
             .map(|value| value.as_i64().ok_or_else(|| mismatch(&value, name, "int")))
             .transpose()
+    }
+
+    /// Takes a number without a sign; absent is 0.
+    pub(crate) fn number(&mut self, name: &str) -> Result<u64, Malformed> {
+        self.take(name)
+            .map_or(Ok(0), |value| value.as_u64().ok_or_else(|| mismatch(&value, name, "uint64")))
     }
 
     /// Takes a truth value.
@@ -119,6 +130,16 @@ impl Fields {
         self.list(name)?.into_iter().map(|item| Self::of(item, name)).collect()
     }
 
+    /// Takes a value as it is; `null` is none.
+    pub(crate) fn value(&mut self, name: &str) -> Option<Value> {
+        self.take(name)
+    }
+
+    /// Whether there is a field of that name that is not `null`.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.left.get(&plain(name)).is_some_and(|(_, value)| !value.is_null())
+    }
+
     /// Takes what is accepted and has no effect here.
     pub(crate) fn ignore(&mut self, names: &[&str]) {
         for name in names {
@@ -136,6 +157,18 @@ impl Fields {
         match self.left.into_values().next() {
             None => Ok(()),
             Some((name, _)) => Err(Malformed(format!("json: unknown field {name:?}"))),
+        }
+    }
+
+    /// What JSON calls a value's kind.
+    pub(crate) fn kind(value: &Value) -> &'static str {
+        match value {
+            Value::Null => "null",
+            Value::Bool(_) => "bool",
+            Value::Number(_) => "number",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
         }
     }
 
@@ -164,14 +197,7 @@ fn plain(name: &str) -> String {
 }
 
 fn mismatch(value: &Value, name: &str, wanted: &str) -> Malformed {
-    let kind = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
+    let kind = Fields::kind(value);
     Malformed(format!(
         "json: cannot unmarshal {kind} into Go struct field .{name} of type {wanted}"
     ))

@@ -25,6 +25,7 @@
 //! limited to the size of a key's value.
 
 mod app;
+mod base64;
 mod checks;
 mod definition;
 mod duration;
@@ -32,10 +33,13 @@ mod fields;
 mod http;
 mod options;
 mod random;
+mod registration;
 mod server;
 mod store;
 mod view;
+mod zone;
 
+pub use definition::ScriptChecks;
 pub use duration::parse as parse_duration;
-pub use options::{Log, Options};
+pub use options::{Dns, Log, Options};
 pub use server::{Background, Error, Server};

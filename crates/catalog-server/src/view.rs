@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::store::{Check, Node, Pair, Service};
+use crate::base64;
+use crate::store::{Check, Event, Node, Pair, Service, Session};
 
 /// A node by itself.
 pub(crate) fn node(node: &Node, datacenter: &str) -> Value {
@@ -13,15 +14,16 @@ pub(crate) fn node(node: &Node, datacenter: &str) -> Value {
         "Node": node.name,
         "Address": node.address,
         "Datacenter": datacenter,
-        "TaggedAddresses": tagged(&node.address),
-        "Meta": node.meta,
+        "TaggedAddresses": some(&node.tagged_addresses),
+        "Meta": some(&node.meta),
         "CreateIndex": node.create,
         "ModifyIndex": node.modify,
     })
 }
 
-fn tagged(address: &str) -> Value {
-    json!({ "lan": address, "lan_ipv4": address, "wan": address, "wan_ipv4": address })
+/// A node's meta or addresses; none are `null`, as Go writes them.
+fn some(map: &BTreeMap<String, String>) -> Value {
+    if map.is_empty() { Value::Null } else { json!(map) }
 }
 
 fn weights(service: &Service) -> Value {
@@ -63,8 +65,8 @@ pub(crate) fn catalog_service(node: &Node, service: &Service, datacenter: &str) 
         "Node": node.name,
         "Address": node.address,
         "Datacenter": datacenter,
-        "TaggedAddresses": tagged(&node.address),
-        "NodeMeta": node.meta,
+        "TaggedAddresses": some(&node.tagged_addresses),
+        "NodeMeta": some(&node.meta),
         "ServiceKind": "",
         "ServiceID": service.id,
         "ServiceName": service.name,
@@ -107,7 +109,7 @@ pub(crate) fn check(node: &Node, check: &Check) -> Value {
         "ServiceName": service.map_or("", |service| &service.name),
         "ServiceTags": service.map_or(&[][..], |service| &service.tags),
         "Type": check.kind,
-        "Definition": {},
+        "Definition": check.definition,
         "CreateIndex": check.create,
         "ModifyIndex": check.modify,
     })
@@ -139,14 +141,26 @@ pub(crate) fn node_services(of: &Node, datacenter: &str) -> Value {
     json!({ "Node": node(of, datacenter), "Services": services })
 }
 
+/// A node with everything on it.
+pub(crate) fn ui_node(of: &Node) -> Value {
+    let mut shown = node(of, "");
+    if let Value::Object(map) = &mut shown {
+        for name in ["Datacenter", "CreateIndex", "ModifyIndex"] {
+            map.remove(name);
+        }
+        map.insert("Services".into(), of.services.values().map(service).collect());
+        map.insert("Checks".into(), of.checks.values().map(|one| check(of, one)).collect());
+    }
+    shown
+}
+
 /// A key with its value.
 pub(crate) fn pair(key: &str, pair: &Pair) -> Value {
-    let value = if pair.value.is_empty() { Value::Null } else { base64(&pair.value).into() };
     let mut shown = json!({
         "LockIndex": pair.lock_index,
         "Key": key,
         "Flags": pair.flags,
-        "Value": value,
+        "Value": value(&pair.value),
         "CreateIndex": pair.create,
         "ModifyIndex": pair.modify,
     });
@@ -156,33 +170,49 @@ pub(crate) fn pair(key: &str, pair: &Pair) -> Value {
     shown
 }
 
-/// Standard base64 with padding.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or_default());
-        let group = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for at in 0..4 {
-            let six = (group >> (18 - 6 * at)) as usize & 63;
-            let letter = ALPHABET.get(six).copied().unwrap_or(b'=');
-            text.push(if at <= chunk.len() { char::from(letter) } else { '=' });
+/// A session.
+pub(crate) fn session(session: &Session) -> Value {
+    let mut shown = json!({
+        "ID": session.id,
+        "Name": session.name,
+        "Node": session.node,
+        "LockDelay": session.lock_delay.as_nanos() as u64,
+        "Behavior": session.behavior.as_str(),
+        "TTL": session.ttl,
+        "NodeChecks": session.checks.node,
+        "ServiceChecks": null,
+        "CreateIndex": session.create,
+        "ModifyIndex": session.create,
+    });
+    if let Value::Object(map) = &mut shown {
+        let checks = &session.checks;
+        let service: Vec<_> =
+            checks.service.iter().map(|id| json!({ "ID": id, "Namespace": "" })).collect();
+        if !service.is_empty() {
+            map.insert("ServiceChecks".into(), service.into());
+        }
+        if !checks.any.is_empty() {
+            map.insert("Checks".into(), checks.any.clone().into());
         }
     }
-    text
+    shown
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// An event.
+pub(crate) fn event(event: &Event) -> Value {
+    json!({
+        "ID": event.id,
+        "Name": event.name,
+        "Payload": value(&event.payload),
+        "NodeFilter": event.node,
+        "ServiceFilter": event.service,
+        "TagFilter": event.tag,
+        "Version": 1,
+        "LTime": event.time,
+    })
+}
 
-    #[test]
-    fn base64_as_in_the_rfc() {
-        let cases =
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")];
-        for (plain, coded) in cases {
-            assert_eq!(base64(plain.as_bytes()), coded);
-        }
-        assert_eq!(base64(&[0xff, 0xfe, 0xfd]), "//79");
-    }
+/// Bytes; none are `null`, as Go writes them.
+fn value(bytes: &[u8]) -> Value {
+    if bytes.is_empty() { Value::Null } else { base64::encode(bytes).into() }
 }

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use catalog_server::{Background, Log, Options};
 use serde_json::Value;
-use testkit::{Consul, Response, http};
+use testkit::{Consul, Response, http, wait_until};
 
 /// A real agent tells its servers within a second or so.
-const SETTLED: Duration = Duration::from_secs(10);
+const SETTLED: Duration = Duration::from_secs(20);
 
 /// Compares two catalogs and fails at its end with every difference that it saw.
 struct Pair {
@@ -58,6 +58,34 @@ impl Pair {
         self.note(method, path, body, &ours, &theirs);
     }
 
+    /// [`Pair::same`] with what each catalog calls by a name of its own, such as a session, put in
+    /// its place in path and body.
+    #[track_caller]
+    fn same_with(&self, names: &[&Names], method: &str, path: &str, body: &str) {
+        let ours = self.ask_ours(method, &filled(path, names, 0), &filled(body, names, 0));
+        let theirs = self.ask_theirs(method, &filled(path, names, 1), &filled(body, names, 1));
+        self.note(method, path, body, &ours, &theirs);
+    }
+
+    /// Creates a session in both, to be named `name` in [`Pair::same_with`].
+    #[track_caller]
+    fn session(&self, name: &'static str, body: &str) -> Names {
+        let path = "/v1/session/create";
+        let ours = http("PUT", &self.ours.address().to_string(), path, body).unwrap();
+        let theirs = self.theirs.request("PUT", path, body);
+        let id = |answer: Response| answer.json()["ID"].as_str().expect("an id").to_owned();
+        Names { name, ids: [id(ours), id(theirs)] }
+    }
+
+    /// A field of a key in both, to be named `name` in [`Pair::same_with`].
+    #[track_caller]
+    fn field(&self, name: &'static str, key: &str, field: &str) -> Names {
+        let path = format!("/v1/kv/{key}");
+        let ours = http("GET", &self.ours.address().to_string(), &path, "").unwrap();
+        let value = |answer: Response| answer.json()[0][field].to_string();
+        Names { name, ids: [value(ours), value(self.theirs.get(&path))] }
+    }
+
     /// Compares the answers to a query, as soon as they agree.
     #[track_caller]
     fn get(&self, path: &str) {
@@ -83,10 +111,29 @@ impl Pair {
 
     #[track_caller]
     fn ask(&self, method: &str, path: &str, body: &str) -> (String, String) {
-        let ours = http(method, &self.ours.address().to_string(), path, body);
-        let ours = ours.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
-        (plain(&ours), plain(&self.theirs.request(method, path, body)))
+        (self.ask_ours(method, path, body), self.ask_theirs(method, path, body))
     }
+
+    #[track_caller]
+    fn ask_ours(&self, method: &str, path: &str, body: &str) -> String {
+        let ours = http(method, &self.ours.address().to_string(), path, body);
+        plain(&ours.unwrap_or_else(|error| panic!("{method} {path}: {error}")))
+    }
+
+    #[track_caller]
+    fn ask_theirs(&self, method: &str, path: &str, body: &str) -> String {
+        plain(&self.theirs.request(method, path, body))
+    }
+}
+
+/// What the two catalogs call differently: a placeholder, our name, theirs.
+struct Names {
+    name: &'static str,
+    ids: [String; 2],
+}
+
+fn filled(text: &str, names: &[&Names], whose: usize) -> String {
+    names.iter().fold(text.to_owned(), |text, names| text.replace(names.name, &names.ids[whose]))
 }
 
 /// What clients see, without what differs between any two catalogs.
@@ -105,7 +152,7 @@ fn plain(response: &Response) -> String {
         }
         // A redirection's text is for people.
         Err(_) if response.status == 301 => String::new(),
-        Err(_) => response.body.clone(),
+        Err(_) => without_ids(&response.body),
     };
     format!("{} {headers:?} {index} {body}", response.status)
 }
@@ -125,11 +172,18 @@ fn neutral(value: &mut Value) {
             for (name, value) in map.iter_mut() {
                 match name.as_str() {
                     "CreateIndex" | "ModifyIndex" | "ContentHash" => *value = 0.into(),
-                    "ID" if value.as_str().is_some_and(is_uuid) => *value = "uuid".into(),
+                    "ID" | "Session" if value.as_str().is_some_and(is_uuid) => {
+                        *value = "uuid".into()
+                    }
+                    // Each agent has a clock of its own for these.
+                    "LTime" if value.as_u64() > Some(0) => *value = "a time".into(),
+                    "What" => *value = without_ids(value.as_str().unwrap_or_default()).into(),
                     // An agent shows a check's definition as its zero in one place only.
                     "Definition" => *value = Value::Null,
                     // A service's tags come from a set; without tags there may be a null.
-                    "Meta" | "ServiceTags" if value.is_null() || empty(value) => {
+                    "Meta" | "ServiceMeta" | "ServiceTags" | "Tags"
+                        if value.is_null() || empty(value) =>
+                    {
                         *value = Value::Null
                     }
                     _ => neutral(value),
@@ -146,6 +200,19 @@ fn empty(value: &Value) -> bool {
 
 fn is_uuid(text: &str) -> bool {
     text.len() == 36 && text.matches('-').count() == 4
+}
+
+/// A text without the ids in it, and without the numbers, which may be indexes.
+fn without_ids(text: &str) -> String {
+    let words = text.split_inclusive([' ', '"', '\'', '=', '&']);
+    let plain = words.map(|word| {
+        let bare = word.trim_end_matches([' ', '"', '\'', '=', '&']);
+        match is_uuid(bare) || bare.parse::<u64>().is_ok() {
+            true => word.replace(bare, "N"),
+            false => word.to_owned(),
+        }
+    });
+    plain.collect()
 }
 
 #[test]
@@ -338,4 +405,318 @@ fn keys() {
     pair.same("DELETE", "/v1/kv/?recurse", "");
     queries.iter().for_each(|query| pair.get(query));
     pair.same("PUT", "/v1/kv/big", &"x".repeat(512 * 1024));
+}
+
+#[test]
+fn sessions() {
+    let pair = Pair::start();
+    let create = "/v1/session/create";
+    let check = "/v1/agent/check/register";
+    pair.same("PUT", check, r#"{"Name":"well","TTL":"60s","Status":"passing"}"#);
+    pair.same("PUT", check, r#"{"Name":"ill","TTL":"60s"}"#);
+    let node = pair.theirs.node();
+    pair.get(&format!("/v1/health/node/{node}"));
+    for body in [
+        "",
+        "{}",
+        "{",
+        r#"{"Name":"x","TTL":"10s","LockDelay":"3s","Behavior":"delete"}"#,
+        r#"{"LockDelay":3}"#,
+        r#"{"LockDelay":2000}"#,
+        r#"{"LockDelay":"0s"}"#,
+        r#"{"LockDelay":"200s","Node":"NODE"}"#,
+        r#"{"LockDelay":"x"}"#,
+        r#"{"TTL":"x"}"#,
+        r#"{"TTL":"1s"}"#,
+        r#"{"TTL":"25h"}"#,
+        r#"{"TTL":"0s"}"#,
+        r#"{"Behavior":"x"}"#,
+        r#"{"Node":"nowhere"}"#,
+        r#"{"Foo":"x"}"#,
+        r#"{"Checks":[]}"#,
+        r#"{"NodeChecks":[]}"#,
+        r#"{"Checks":["serfHealth","well"]}"#,
+        r#"{"NodeChecks":["well"],"ServiceChecks":[{"ID":"well"}]}"#,
+        r#"{"Checks":["nope"]}"#,
+        r#"{"NodeChecks":["nope"]}"#,
+        r#"{"ServiceChecks":[{"ID":"nope"}]}"#,
+        r#"{"NodeChecks":["ill"]}"#,
+        r#"{"Checks":["ill"]}"#,
+    ] {
+        pair.same("PUT", create, &body.replace("NODE", &node));
+    }
+    let own = format!("/v1/session/node/{node}");
+    for query in [
+        "/v1/session/list",
+        own.as_str(),
+        "/v1/session/node/nowhere",
+        "/v1/session/list?index=1&wait=1ms",
+    ] {
+        pair.get(query);
+    }
+    let session = pair.session("SESSION", r#"{"Name":"mine","TTL":"20s","NodeChecks":["well"]}"#);
+    let nobody = "00000000-0000-0000-0000-000000000000";
+    for (method, path) in [
+        ("GET", "/v1/session/info/SESSION"),
+        ("PUT", "/v1/session/renew/SESSION"),
+        ("PUT", "/v1/session/renew/NOBODY"),
+        ("PUT", "/v1/session/renew/zz"),
+        ("PUT", "/v1/session/renew/"),
+        ("PUT", "/v1/session/destroy/NOBODY"),
+        ("PUT", "/v1/session/destroy/zz"),
+        ("PUT", "/v1/session/destroy/"),
+        ("GET", "/v1/session/info/NOBODY"),
+        ("GET", "/v1/session/info/"),
+        ("GET", "/v1/session/node/"),
+        ("GET", "/v1/session/create"),
+        ("GET", "/v1/session/renew/SESSION"),
+        ("PUT", "/v1/session/list"),
+        ("OPTIONS", "/v1/session/list"),
+        ("GET", "/v1/session/nope"),
+    ] {
+        pair.same_with(&[&session], method, &path.replace("NOBODY", nobody), "");
+    }
+    pair.same("PUT", "/v1/agent/check/fail/well", "");
+    pair.get(&format!("/v1/health/node/{node}"));
+    pair.same_with(&[&session], "GET", "/v1/session/info/SESSION", "");
+    pair.get("/v1/session/list");
+}
+
+#[test]
+fn locks() {
+    let pair = Pair::start();
+    let short = r#"{"LockDelay":"200ms"}"#;
+    let one = pair.session("ONE", short);
+    let two = pair.session("TWO", r#"{"LockDelay":"60s"}"#);
+    let three = pair.session("THREE", r#"{"LockDelay":"60s","Behavior":"delete"}"#);
+    let names = [&one, &two, &three];
+    let nobody = "00000000-0000-0000-0000-000000000000";
+    let steps = |steps: &[(&str, &str, &str)]| {
+        for (method, path, body) in steps {
+            pair.same_with(&names, method, &path.replace("NOBODY", nobody), body);
+            let key = path.split(['?']).next().unwrap();
+            pair.same_with(&names, "GET", key, "");
+        }
+    };
+    steps(&[
+        ("PUT", "/v1/kv/l?acquire=ONE", "one"),
+        ("PUT", "/v1/kv/l?acquire=TWO", "two"),
+        ("PUT", "/v1/kv/l?acquire=ONE&flags=7", "one again"),
+        ("PUT", "/v1/kv/l?release=TWO", "two"),
+        ("PUT", "/v1/kv/l?release=ONE", "free"),
+        ("PUT", "/v1/kv/l?acquire=TWO", "two"),
+        ("PUT", "/v1/kv/l", "set by a stranger"),
+        ("PUT", "/v1/kv/l?cas=0", "stale"),
+        ("PUT", "/v1/session/destroy/TWO", ""),
+        ("PUT", "/v1/kv/l?acquire=ONE", "too early"),
+        ("PUT", "/v1/kv/m?acquire=THREE", "three"),
+        ("PUT", "/v1/kv/n?acquire=THREE", "three"),
+        ("PUT", "/v1/session/destroy/THREE", ""),
+        ("PUT", "/v1/kv/m?acquire=ONE", "too early"),
+        ("PUT", "/v1/kv/n", "anybody may set it"),
+        ("PUT", "/v1/kv/x?acquire=zz", ""),
+        ("PUT", "/v1/kv/x?acquire=NOBODY", ""),
+        ("PUT", "/v1/kv/x?acquire=", ""),
+        ("PUT", "/v1/kv/x?release=", ""),
+        ("PUT", "/v1/kv/x?release=NOBODY", ""),
+        ("PUT", "/v1/kv/x?release=zz", ""),
+        ("PUT", "/v1/kv/x?release=ONE&acquire=ONE", ""),
+        ("PUT", "/v1/kv/x?release=ONE&cas=0", ""),
+        ("DELETE", "/v1/kv/x?recurse&cas=0", ""),
+        ("PUT", "/v1/kv/y?acquire=ONE", "held"),
+        ("DELETE", "/v1/kv/y", ""),
+        ("PUT", "/v1/kv/y?acquire=ONE", "held again"),
+    ]);
+    // Nobody waits for a lock that was given back.
+    let four = pair.session("FOUR", short);
+    let names = [&one, &four];
+    pair.same_with(&names, "PUT", "/v1/kv/y?release=ONE", "");
+    pair.same_with(&names, "PUT", "/v1/kv/y?acquire=FOUR", "");
+    pair.same_with(&names, "PUT", "/v1/session/destroy/FOUR", "");
+    wait_until("the delay is over", SETTLED, || {
+        let path = "/v1/kv/y?acquire=ONE";
+        let (ours, theirs) = (
+            pair.ask_ours("PUT", &filled(path, &names, 0), ""),
+            pair.ask_theirs("PUT", &filled(path, &names, 1), ""),
+        );
+        ours == theirs && ours.contains("true")
+    });
+}
+
+#[test]
+fn transactions() {
+    let pair = Pair::start();
+    let txn = "/v1/txn";
+    let session = pair.session("SESSION", "");
+    let names = [&session];
+    let do_all = |bodies: &[&str]| {
+        for body in bodies {
+            pair.same_with(&names, "PUT", txn, body);
+        }
+        pair.get("/v1/kv/?recurse");
+    };
+    do_all(&[
+        "",
+        "{",
+        "{}",
+        "[]",
+        "[{}]",
+        r#"[{"KV":{}}]"#,
+        r#"[{"KV":{"Verb":"set"}}]"#,
+        r#"[{"KV":{"Verb":"foo","Key":"a"}}]"#,
+        r#"[{"KV":{"Verb":"get","Key":"a","Foo":1}}]"#,
+        r#"[{"KV":{"Verb":"set","Key":"a","Value":"zzz!"}}]"#,
+        r#"[{"KV":{"Verb":"set","Key":"t/a","Value":"aGk=","Flags":3}},
+            {"KV":{"Verb":"get","Key":"t/a"}},{"KV":{"Verb":"get-tree","Key":"t/"}}]"#,
+        r#"[{"KV":{"Verb":"get","Key":"t/a"}},{"KV":{"Verb":"get-tree","Key":"t/"}}]"#,
+        r#"[{"KV":{"Verb":"get","Key":"none"}},{"KV":{"Verb":"get-tree","Key":"none"}}]"#,
+        // All that is wrong is said, and nothing of it happens.
+        r#"[{"KV":{"Verb":"set","Key":"never","Value":"aGk="}},
+            {"KV":{"Verb":"get","Key":"none"}},
+            {"KV":{"Verb":"cas","Key":"t/a","Index":0}},
+            {"KV":{"Verb":"cas","Key":"t/a","Index":99999}},
+            {"KV":{"Verb":"lock","Key":"t/a","Session":"zz"}},
+            {"KV":{"Verb":"lock","Key":"t/a"}},
+            {"KV":{"Verb":"lock","Key":"t/a","Session":"00000000-0000-0000-0000-000000000000"}},
+            {"KV":{"Verb":"unlock","Key":"t/a","Session":"zz"}},
+            {"KV":{"Verb":"unlock","Key":"t/a"}},
+            {"KV":{"Verb":"check-index","Key":"t/a","Index":1}},
+            {"KV":{"Verb":"check-index","Key":"none","Index":1}},
+            {"KV":{"Verb":"check-session","Key":"t/a","Session":"zz"}},
+            {"KV":{"Verb":"check-session","Key":"none","Session":"zz"}},
+            {"KV":{"Verb":"check-not-exists","Key":"t/a"}},
+            {"KV":{"Verb":"delete-tree","Key":"t/"}},
+            {"KV":{"Verb":"delete-cas","Key":"none","Index":1}}]"#,
+        r#"[{"KV":{"Verb":"delete-cas","Key":"t/a","Index":1}}]"#,
+        r#"[{"KV":{"Verb":"bogus","Key":"a"}},{"KV":{"Verb":"get","Key":""}},
+            {"KV":{"Verb":"get-tree","Key":""}},{"KV":{"Verb":"delete-tree","Key":""}}]"#,
+        r#"[{"KV":{"Verb":"check-not-exists","Key":"none"}},
+            {"KV":{"Verb":"check-session","Key":"t/a","Session":""}},
+            {"KV":{"Verb":"delete","Key":"none"}},{"KV":{"Verb":"delete-tree","Key":"none"}}]"#,
+        r#"[{"KV":{"Verb":"lock","Key":"held","Session":"SESSION","Value":"aA=="}}]"#,
+        r#"[{"KV":{"Verb":"check-session","Key":"held","Session":"SESSION"}},
+            {"KV":{"Verb":"set","Key":"fenced","Value":"aA=="}}]"#,
+        r#"[{"KV":{"Verb":"unlock","Key":"held","Session":"SESSION","Value":"aA=="}}]"#,
+        r#"[{"KV":{"Verb":"lock","Key":"held","Session":"SESSION","Value":"aA=="}}]"#,
+    ]);
+    let other = pair.session("OTHER", "");
+    let names = [&session, &other];
+    let lock = r#"[{"KV":{"Verb":"lock","Key":"held","Session":"OTHER"}}]"#;
+    pair.same_with(&names, "PUT", txn, lock);
+    pair.same_with(&names, "PUT", "/v1/session/destroy/SESSION", "");
+    pair.same_with(&names, "PUT", txn, lock);
+    let index = pair.field("INDEX", "t/a", "ModifyIndex");
+    for body in [
+        r#"[{"KV":{"Verb":"check-index","Key":"t/a","Index":INDEX}},
+            {"KV":{"Verb":"cas","Key":"t/a","Index":INDEX,"Value":"aA=="}}]"#,
+        r#"[{"KV":{"Verb":"check-index","Key":"t/a","Index":INDEX}}]"#,
+    ] {
+        pair.same_with(&[&index], "PUT", txn, body);
+    }
+    let many = vec![r#"{"KV":{"Verb":"get","Key":"t/a"}}"#; 65].join(",");
+    pair.same("PUT", txn, &format!("[{many}]"));
+    pair.same("GET", txn, "");
+    pair.get("/v1/kv/?recurse");
+}
+
+#[test]
+fn events() {
+    let pair = Pair::start();
+    pair.get("/v1/event/list");
+    for (path, body) in [
+        ("/v1/event/fire/", ""),
+        ("/v1/event/fire/deploy", "hello"),
+        ("/v1/event/fire/deploy?node=elsewhere", "not for us"),
+        ("/v1/event/fire/deploy?node=node-.*", "for us"),
+        ("/v1/event/fire/restart?service=consul", ""),
+        ("/v1/event/fire/restart?service=nope&tag=x", ""),
+        ("/v1/event/fire/restart?tag=x", ""),
+    ] {
+        pair.same("PUT", path, body);
+        pair.get("/v1/event/list");
+    }
+    for query in ["/v1/event/list?name=deploy", "/v1/event/list?name=nope", "/v1/event/nope"] {
+        pair.get(query);
+    }
+}
+
+#[test]
+fn nodes_without_an_agent() {
+    let pair = Pair::start();
+    let register = |body: &str| pair.same("PUT", "/v1/catalog/register", body);
+    let deregister = |body: &str| pair.same("PUT", "/v1/catalog/deregister", body);
+    let session = |body: &str| pair.same("PUT", "/v1/session/create", body);
+    let queries = || {
+        for query in [
+            "/v1/catalog/nodes",
+            "/v1/catalog/nodes?node-meta=a:b",
+            "/v1/catalog/node/ext",
+            "/v1/catalog/node/no-address",
+            "/v1/catalog/services",
+            "/v1/catalog/service/db",
+            "/v1/health/node/ext",
+            "/v1/health/service/db",
+            "/v1/health/service/db?passing&near=ext",
+            "/v1/health/checks/db",
+            "/v1/health/state/warning",
+            "/v1/health/state/any",
+            "/v1/session/node/ext",
+        ] {
+            pair.get(query);
+        }
+    };
+    for body in [
+        "",
+        "{",
+        "{}",
+        r#"{"Node":"ext"}"#,
+        r#"{"Address":"1.2.3.4"}"#,
+        r#"{"Node":"ext","Address":"1.2.3.4","Foo":1}"#,
+        r#"{"Node":"ext","Address":"1.2.3.4","Service":{"ID":"x"}}"#,
+        r#"{"Node":"ext","Address":"1.2.3.4","Datacenter":"elsewhere"}"#,
+        r#"{"Node":"ext","Address":"1.2.3.4","Check":{"Node":"other","CheckID":"c"}}"#,
+        r#"{"Node":"ext","Address":"1.2.3.4","ID":"zz"}"#,
+    ] {
+        register(body);
+    }
+    register(
+        r#"{"Node":"ext","Address":"1.2.3.4","NodeMeta":{"a":"b"},"TaggedAddresses":{"lan":"1.1.1.1"},
+            "Service":{"Service":"db","Tags":["a"],"Address":"5.6.7.8","Port":99,"Meta":{"x":"y"}},
+            "Check":{"CheckID":"c1","Name":"n1","Status":"passing","ServiceID":"db","Output":"o",
+                "Notes":"n","Definition":{"TCP":"1.2.3.4:5","Interval":"5s"}}}"#,
+    );
+    register(r#"{"Node":"ext","Address":"1.2.3.4","Check":{"Name":"lost","ServiceID":"none"}}"#);
+    queries();
+    register(r#"{"Node":"ext","SkipNodeUpdate":true,"Service":{"ID":"db-2","Service":"db"}}"#);
+    register(r#"{"Node":"ext","Address":"1.2.3.4","Datacenter":"dc1"}"#);
+    queries();
+    register(
+        r#"{"Node":"ext","Address":"1.2.3.5","Checks":[{"Name":"l1","Status":"warning"},{"Name":"l2"}]}"#,
+    );
+    register(r#"{"Node":"no-address","SkipNodeUpdate":true,"Service":{"Service":"db"}}"#);
+    session(r#"{"Node":"ext","NodeChecks":["l1"]}"#);
+    session(r#"{"Node":"ext","NodeChecks":[],"ServiceChecks":[{"ID":"c1"}]}"#);
+    session(r#"{"Node":"ext"}"#);
+    queries();
+    for body in [
+        "",
+        "{}",
+        r#"{"Node":"nope"}"#,
+        r#"{"Node":"ext","Foo":1}"#,
+        r#"{"Node":"ext","ServiceID":"nope"}"#,
+        r#"{"Node":"ext","CheckID":"nope"}"#,
+        r#"{"Node":"ext","Datacenter":"elsewhere"}"#,
+        r#"{"Node":"ext","CheckID":"l1"}"#,
+        r#"{"Node":"ext","ServiceID":"db"}"#,
+    ] {
+        deregister(body);
+        queries();
+    }
+    deregister(r#"{"Node":"ext"}"#);
+    queries();
+    for (method, path) in [("GET", "register"), ("GET", "deregister"), ("PUT", "nodes")] {
+        pair.same(method, &format!("/v1/catalog/{path}"), "");
+    }
+    pair.get("/v1/acl/list");
+    pair.get("/v1/internal/ui/nope");
 }

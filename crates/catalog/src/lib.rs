@@ -21,6 +21,7 @@
 //! things stand.
 
 mod backoff;
+mod election;
 mod error;
 pub mod memory;
 mod model;
@@ -30,6 +31,10 @@ mod registrar;
 mod watch;
 
 pub use backoff::Backoff;
+pub use election::{
+    BootTime, Candidacy, Clock, Demotion, Election, Leadership, Moment, Resignation, campaign,
+    campaign_with,
+};
 pub use error::{Class, Error};
 pub use model::{
     Entries, Entry, Holder, Holding, Index, Instance, KeyQuery, Keys, Query, Registered,
@@ -38,7 +43,9 @@ pub use model::{
 pub use observer::{Observer, Operation, Outcome};
 pub use reachability::{Availability, Reachability};
 pub use registrar::{Deregistration, Registrar};
-pub use watch::{Freshness, Watch, WatchHandle, watch, watch_from};
+pub use watch::{
+    Change, Freshness, Watch, WatchHandle, watch, watch_from, watch_keys, watch_keys_from,
+};
 
 use std::pin::Pin;
 use std::time::Duration;

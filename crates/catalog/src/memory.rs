@@ -1,6 +1,9 @@
 //! A registry within the process, for tests: it can be emptied, frozen and made to fail, and it
 //! remembers what it was asked.
 
+mod locks;
+mod time;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,9 +12,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::{
-    Answer, Catalog, Error, Index, Instance, Query, Reachability, Registered, Registration,
-    Snapshot, Status,
+    Answer, Catalog, Entries, Error, Holding, Index, Instance, KeyQuery, Query, Reachability,
+    Registered, Registration, Session, SessionTerms, Snapshot, Status, Token,
 };
+use locks::Locks;
+pub use time::Time;
 
 /// How long a request waits for a frozen registry.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,8 +44,8 @@ pub enum Mood {
     Failing(Error),
 }
 
-/// A request, as the registry has seen it: its verb and the id of the instance, or the name of
-/// the service for [`Verb::Instances`].
+/// A request, as the registry has seen it: its verb and what it is about: the id of an instance or
+/// of a session, the name of a service or of a session that is opened, a key.
 pub type Seen = (Verb, String);
 
 /// Which request it was.
@@ -52,12 +57,19 @@ pub enum Verb {
     Deregister,
     Lookup,
     Instances,
+    Entries,
+    OpenSession,
+    RenewSession,
+    CloseSession,
+    Acquire,
+    Holder,
 }
 
 #[derive(Default)]
 struct State {
     mood: Mood,
     rows: BTreeMap<String, Row>,
+    locks: Locks,
     index: u64,
     seen: Vec<Seen>,
 }
@@ -65,6 +77,7 @@ struct State {
 struct Row {
     registration: Registration,
     status: Status,
+    output: String,
     expires: Instant,
 }
 
@@ -91,10 +104,12 @@ impl Memory {
         self.changed.send_replace(());
     }
 
-    /// Forgets all instances and starts its index anew, as an agent does that is started again.
+    /// Forgets everything and starts its index and its tokens anew, as an agent does that is started
+    /// again.
     pub fn wipe(&self) {
         let mut state = self.lock();
         state.rows.clear();
+        state.locks = Locks::default();
         state.index = 1;
         drop(state);
         self.changed.send_replace(());
@@ -102,17 +117,33 @@ impl Memory {
 
     /// Puts an instance in, or changes it, behind everybody's back.
     pub fn put(&self, registration: Registration, status: Status) {
-        self.lock().put(registration, status);
-        self.changed.send_replace(());
+        self.change(|state| state.put(registration, status, ""));
     }
 
     /// Takes an instance out behind everybody's back.
     pub fn remove(&self, id: &str) {
-        let mut state = self.lock();
-        state.rows.remove(id);
-        state.index += 1;
-        drop(state);
-        self.changed.send_replace(());
+        self.change(|state| state.remove(id));
+    }
+
+    /// Sets a key, behind everybody's back. If it is locked it stays so.
+    pub fn set(&self, key: &str, value: &[u8]) {
+        self.change(|state| state.index += u64::from(state.locks.set(key, value)));
+    }
+
+    /// Deletes a key and the lock there, behind everybody's back. The lock is free at once.
+    pub fn unset(&self, key: &str) {
+        self.change(|state| state.index += u64::from(state.locks.unset(key)));
+    }
+
+    /// Ends a session as if its time had run out.
+    pub fn end_session(&self, session: &Session) {
+        self.change(|state| state.index += u64::from(state.locks.end(session, Instant::now())));
+    }
+
+    /// What a check has said last about an instance.
+    #[must_use]
+    pub fn output(&self, id: &str) -> Option<String> {
+        Some(self.lock().rows.get(id)?.output.clone())
     }
 
     /// What it has under an id, and its status, expiry counted in.
@@ -130,6 +161,60 @@ impl Memory {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes something and wakes those who wait for a change.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        state.index += u64::from(state.locks.settle(Instant::now()));
+        let before = state.index;
+        let result = change(&mut state);
+        let changed = state.index != before;
+        drop(state);
+        if changed {
+            self.changed.send_replace(());
+        }
+        result
+    }
+
+    /// What `read` finds: at once, or when the index is another one than `after`, or when `wait` is
+    /// over.
+    async fn find<T: PartialEq + Send>(
+        &self,
+        after: Option<Index>,
+        wait: Duration,
+        read: impl Fn(&State, Instant) -> T + Send,
+    ) -> Result<(T, Index), Error> {
+        let mut changed = self.changed.subscribe();
+        let until = Instant::now() + wait;
+        let mut before = None;
+        loop {
+            let now = Instant::now();
+            let wake = {
+                let mut state = self.lock();
+                if let Mood::Failing(error) = &state.mood {
+                    return Err(error.clone());
+                }
+                state.index += u64::from(state.locks.settle(now));
+                let found = read(&state, now);
+                // An instance that expires is a change that nobody has counted.
+                if before.as_ref().is_some_and(|before| *before != found) {
+                    state.index += 1;
+                }
+                let index = Index(state.index);
+                let is_new = after.is_none_or(|after| index != after);
+                if state.mood == Mood::Well && (is_new || now >= until) {
+                    return Ok((found, index));
+                }
+                if now >= until + TIMEOUT {
+                    return Err(Error::Timeout(wait + TIMEOUT));
+                }
+                before = Some(found);
+                let latest = if now < until { until } else { until + TIMEOUT };
+                state.expiry(now).map_or(latest, |expiry| expiry.min(latest))
+            };
+            let _ = tokio::time::timeout_at(wake, changed.changed()).await;
+        }
     }
 
     /// Notes the request and waits until it may be carried out.
@@ -158,10 +243,15 @@ impl Memory {
 }
 
 impl State {
-    fn put(&mut self, registration: Registration, status: Status) {
+    fn put(&mut self, registration: Registration, status: Status, output: &str) {
+        let (id, output) = (registration.id.clone(), output.to_owned());
         let expires = Instant::now() + registration.ttl;
-        self.rows.insert(registration.id.clone(), Row { registration, status, expires });
+        self.rows.insert(id, Row { registration, status, output, expires });
         self.index += 1;
+    }
+
+    fn remove(&mut self, id: &str) {
+        self.index += u64::from(self.rows.remove(id).is_some());
     }
 
     fn passing(&self, query: &Query, now: Instant) -> Vec<Instance> {
@@ -173,9 +263,10 @@ impl State {
         self.rows.values().filter(wanted).map(|row| instance(&row.registration)).collect()
     }
 
-    /// When the next instance expires.
+    /// When the next instance or session expires.
     fn expiry(&self, now: Instant) -> Option<Instant> {
-        self.rows.values().filter(|row| row.expires > now).map(|row| row.expires).min()
+        let instances = self.rows.values().filter(|row| row.expires > now).map(|row| row.expires);
+        instances.chain(self.locks.expiry()).min()
     }
 }
 
@@ -206,11 +297,11 @@ impl Catalog for Memory {
         &'a self,
         registration: &'a Registration,
         status: Status,
-        _output: &'a str,
+        output: &'a str,
     ) -> Answer<'a, ()> {
         Box::pin(async move {
             self.admit(Verb::Register(status), &registration.id).await?;
-            self.put(registration.clone(), status);
+            self.change(|state| state.put(registration.clone(), status, output));
             Ok(())
         })
     }
@@ -219,22 +310,20 @@ impl Catalog for Memory {
         &'a self,
         registration: &'a Registration,
         status: Status,
-        _output: &'a str,
+        output: &'a str,
     ) -> Answer<'a, ()> {
         Box::pin(async move {
             self.admit(Verb::Heartbeat(status), &registration.id).await?;
-            let now = Instant::now();
-            let mut state = self.lock();
-            let row = state.rows.get_mut(&registration.id).ok_or(Error::Unknown)?;
-            let changed = row.status(now) != status;
-            row.status = status;
-            row.expires = now + row.registration.ttl;
-            if changed {
-                state.index += 1;
-                drop(state);
-                self.changed.send_replace(());
-            }
-            Ok(())
+            self.change(|state| {
+                let now = Instant::now();
+                let row = state.rows.get_mut(&registration.id).ok_or(Error::Unknown)?;
+                let changed = row.status(now) != status;
+                row.status = status;
+                output.clone_into(&mut row.output);
+                row.expires = now + row.registration.ttl;
+                state.index += u64::from(changed);
+                Ok(())
+            })
         })
     }
 
@@ -267,34 +356,79 @@ impl Catalog for Memory {
     ) -> Answer<'a, Snapshot> {
         Box::pin(async move {
             self.admit(Verb::Instances, &query.service).await?;
-            let mut changed = self.changed.subscribe();
-            let until = Instant::now() + wait;
-            let before = self.lock().passing(query, Instant::now());
-            loop {
-                let now = Instant::now();
-                let wake = {
-                    let mut state = self.lock();
-                    if let Mood::Failing(error) = &state.mood {
-                        return Err(error.clone());
-                    }
-                    let instances = state.passing(query, now);
-                    // An expiry is a change that nobody has counted.
-                    if instances != before {
-                        state.index += 1;
-                    }
-                    let index = Index(state.index);
-                    let is_new = after.is_none_or(|after| index != after);
-                    if state.mood == Mood::Well && (is_new || now >= until) {
-                        return Ok(Snapshot { instances, index });
-                    }
-                    if now >= until + TIMEOUT {
-                        return Err(Error::Timeout(wait + TIMEOUT));
-                    }
-                    let latest = if now < until { until } else { until + TIMEOUT };
-                    state.expiry(now).map_or(latest, |expiry| expiry.min(latest))
-                };
-                let _ = tokio::time::timeout_at(wake, changed.changed()).await;
-            }
+            let passing = |state: &State, now| state.passing(query, now);
+            let (instances, index) = self.find(after, wait, passing).await?;
+            Ok(Snapshot { instances, index })
+        })
+    }
+
+    fn entries<'a>(
+        &'a self,
+        query: &'a KeyQuery,
+        after: Option<Index>,
+        wait: Duration,
+    ) -> Answer<'a, Entries> {
+        Box::pin(async move {
+            self.admit(Verb::Entries, query.keys.as_str()).await?;
+            let read = |state: &State, _| state.locks.entries(&query.keys);
+            let (entries, index) = self.find(after, wait, read).await?;
+            Ok(Entries { entries, index })
+        })
+    }
+
+    fn open_session<'a>(&'a self, terms: &'a SessionTerms) -> Answer<'a, Session> {
+        Box::pin(async move {
+            self.admit(Verb::OpenSession, &terms.name).await?;
+            let session = self.change(|state| state.locks.open(terms, Instant::now()));
+            // Those who wait must know when it expires.
+            self.changed.send_replace(());
+            Ok(session)
+        })
+    }
+
+    fn renew_session<'a>(&'a self, session: &'a Session) -> Answer<'a, ()> {
+        Box::pin(async move {
+            self.admit(Verb::RenewSession, &session.0).await?;
+            self.change(|state| state.locks.renew(session, Instant::now()))
+        })
+    }
+
+    fn close_session<'a>(&'a self, session: &'a Session) -> Answer<'a, ()> {
+        Box::pin(async move {
+            self.admit(Verb::CloseSession, &session.0).await?;
+            self.change(|state| state.index += u64::from(state.locks.close(session)));
+            Ok(())
+        })
+    }
+
+    fn acquire<'a>(
+        &'a self,
+        key: &'a str,
+        session: &'a Session,
+        _terms: &'a SessionTerms,
+        value: &'a [u8],
+    ) -> Answer<'a, Option<Token>> {
+        Box::pin(async move {
+            self.admit(Verb::Acquire, key).await?;
+            self.change(|state| {
+                let taken = state.locks.acquire(key, session, value, Instant::now())?;
+                state.index += u64::from(taken.is_some());
+                Ok(taken)
+            })
+        })
+    }
+
+    fn holder<'a>(
+        &'a self,
+        key: &'a str,
+        after: Option<Index>,
+        wait: Duration,
+    ) -> Answer<'a, Holding> {
+        Box::pin(async move {
+            self.admit(Verb::Holder, key).await?;
+            let read = |state: &State, _| state.locks.holder(key);
+            let (holder, index) = self.find(after, wait, read).await?;
+            Ok(Holding { holder, index })
         })
     }
 }

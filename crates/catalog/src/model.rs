@@ -113,6 +113,16 @@ pub enum Keys {
     Under(String),
 }
 
+impl Keys {
+    /// The key, or the beginning of many.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Keys::One(key) | Keys::Under(key) => key,
+        }
+    }
+}
+
 /// A key and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

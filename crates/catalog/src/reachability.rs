@@ -47,8 +47,18 @@ pub enum Availability {
 }
 
 enum State {
-    Up { since: Instant },
-    Down { since: Instant, failures: u32, next: Instant, probing: bool, reason: String },
+    /// `heard`: when the last answer came, whoever had asked.
+    Up {
+        since: Instant,
+        heard: Option<Instant>,
+    },
+    Down {
+        since: Instant,
+        failures: u32,
+        next: Instant,
+        probing: bool,
+        reason: String,
+    },
 }
 
 /// Leave to send one request. During an outage nobody else has one; report what came of it.
@@ -57,6 +67,7 @@ pub(crate) struct Turn {
     probe: bool,
     /// How many outages had ended when this was given.
     epoch: u64,
+    given: Instant,
 }
 
 impl Reachability {
@@ -65,7 +76,7 @@ impl Reachability {
     pub fn new(name: String) -> Self {
         Reachability(Arc::new(Inner {
             name,
-            state: Mutex::new(State::Up { since: Instant::now() }),
+            state: Mutex::new(State::Up { since: Instant::now(), heard: None }),
             stir: watch::Sender::new(()),
             recoveries: watch::Sender::new(0),
             observer: Mutex::new(None),
@@ -91,7 +102,7 @@ impl Reachability {
     #[must_use]
     pub fn availability(&self) -> Availability {
         match &*self.lock() {
-            State::Up { since } => Availability::Up { since: since.into_std() },
+            State::Up { since, .. } => Availability::Up { since: since.into_std() },
             State::Down { since, reason, .. } => {
                 Availability::Down { since: since.into_std(), reason: reason.clone() }
             }
@@ -157,8 +168,21 @@ impl Reachability {
         }
     }
 
+    /// As [`Reachability::turn`], without waiting: for what must not wait for others, such as the
+    /// renewal that leadership depends on. The caller sees to it that they are few.
+    pub(crate) fn turn_at_once(&self) -> Turn {
+        match &mut *self.lock() {
+            State::Down { next, probing, .. } if !*probing && *next <= Instant::now() => {
+                *probing = true;
+                self.give(true)
+            }
+            _ => self.give(false),
+        }
+    }
+
     fn give(&self, probe: bool) -> Turn {
-        Turn { owner: self.clone(), probe, epoch: *self.0.recoveries.borrow() }
+        let epoch = *self.0.recoveries.borrow();
+        Turn { owner: self.clone(), probe, epoch, given: Instant::now() }
     }
 
     /// Lets the next probe go at once: somebody's deadline is near.
@@ -170,14 +194,16 @@ impl Reachability {
     }
 
     fn answered(&self) {
-        let outage = {
-            let mut state = self.lock();
-            match *state {
-                State::Up { .. } => None,
-                State::Down { since, .. } => {
-                    *state = State::Up { since: Instant::now() };
-                    Some(since)
-                }
+        let now = Instant::now();
+        let outage = match &mut *self.lock() {
+            State::Up { heard, .. } => {
+                *heard = Some(now);
+                None
+            }
+            state @ State::Down { .. } => {
+                let outage = state.since();
+                *state = State::Up { since: now, heard: Some(now) };
+                Some(outage)
             }
         };
         if let Some(since) = outage {
@@ -187,11 +213,19 @@ impl Reachability {
         }
     }
 
-    fn failed(&self, error: &Error, turn: &Turn) {
+    /// Answers what that means for the next request.
+    fn failed(&self, error: &Error, turn: &Turn) -> Class {
         let now = Instant::now();
         match &mut *self.lock() {
             // Sent during an outage that has ended since: an echo.
             State::Up { .. } if turn.epoch != *self.0.recoveries.borrow() => {}
+            // Others were answered meanwhile: this request is slow, such as one that a Consul agent
+            // holds because its cluster has no leader. Those who are answered must not wait for it.
+            State::Up { heard: Some(heard), .. }
+                if *heard > turn.given && matches!(error, Error::Timeout(_)) =>
+            {
+                return Class::Retry;
+            }
             state @ State::Up { .. } => {
                 log::warn!("{} does not answer: {error}; retrying", self.0.name);
                 *state = State::Down {
@@ -212,10 +246,19 @@ impl Reachability {
                 log::debug!("{} still does not answer: {error}", self.0.name);
             }
         }
+        Class::Outage
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn since(&self) -> Instant {
+        match self {
+            State::Up { since, .. } | State::Down { since, .. } => *since,
+        }
     }
 }
 
@@ -226,10 +269,18 @@ impl Turn {
     }
 
     /// The request has ended so. Any answer, even a refusal, means that the registry is there.
-    pub(crate) fn report<T>(&self, outcome: &Result<T, Error>) {
+    /// Answers what an error means, in the light of what others have heard; nothing for a success.
+    pub(crate) fn report<T>(&self, outcome: &Result<T, Error>) -> Option<Class> {
         match outcome {
-            Err(error) if error.class() == Class::Outage => self.owner.failed(error, self),
-            _ => self.owner.answered(),
+            Err(error) if error.class() == Class::Outage => Some(self.owner.failed(error, self)),
+            Err(error) => {
+                self.owner.answered();
+                Some(error.class())
+            }
+            Ok(_) => {
+                self.owner.answered();
+                None
+            }
         }
     }
 }
@@ -302,6 +353,21 @@ mod tests {
         assert!(recoveries.has_changed().unwrap());
         old.report(&down());
         assert_eq!(catalog.outage(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_answer_is_no_outage_while_others_are_answered() {
+        let catalog = Reachability::new("it".into());
+        let late = || Err::<(), Error>(Error::Timeout(Duration::from_secs(5)));
+        let held = catalog.turn().await;
+        tokio::time::advance(Duration::from_secs(1)).await;
+        catalog.turn().await.report(&Ok::<(), Error>(()));
+        assert_eq!(held.report(&late()), Some(Class::Retry));
+        assert_eq!(catalog.outage(), None);
+        // Nothing was heard since.
+        let last = catalog.turn().await;
+        assert_eq!(last.report(&late()), Some(Class::Outage));
+        assert!(catalog.outage().is_some());
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,4 +1,7 @@
-//! Follows the passing instances of one service.
+//! Follows what one query finds: the passing instances of a service, or keys and their values.
+
+mod pace;
+mod source;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,32 +10,34 @@ use tokio::sync::watch as cell;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::{Backoff, Catalog, Class, Error, Index, Instance, Operation, Query};
+use crate::{Catalog, Class, Entry, Error, Index, Instance, KeyQuery, Query};
+use pace::{Pace, Trouble};
+use source::{Keyed, Services, Source};
 
 /// Bounds of the time that a blocking query hangs. Below, an idle watch would cost something;
 /// above, a connection that died without a word would be noticed too late.
 const WAIT: std::ops::RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(60);
 
-/// Requests in a row without a pause, and the sustained time for each: the first reaction is
-/// instant, and a service that flaps costs a few requests a second.
-const BURST: u32 = 4;
-const EACH: Duration = Duration::from_millis(300);
-
-/// After an error that is no outage, such as an election in the cluster.
-const RETRY: Backoff =
-    Backoff { min: Duration::from_millis(200), max: Duration::from_secs(5), jitter: 0.5 };
-
-/// Errors of the cluster behind the agent are worth a line only if they last.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// A set of passing instances, in the order of their ids, addresses and ports.
-type Set = Arc<[Instance]>;
-
-/// The passing instances of one service, as they change. Dropping it ends the watch.
-pub struct Watch {
-    seen: Set,
-    news: cell::Receiver<Set>,
+/// What one query finds, as it changes: the passing instances of a service ([`watch`]) or entries
+/// ([`watch_keys`]). Dropping it ends the watch.
+///
+/// Instances are another set if an id, an address or a port differs, entries if a key or a value
+/// does. Their order alone is no change; it is that of ids and of keys, or the registry's own if
+/// the query asks for one ([`Query::near`]).
+pub struct Watch<T = Instance> {
+    seen: Arc<[T]>,
+    news: cell::Receiver<Arc<[T]>>,
+    same: fn(&[T], &[T]) -> bool,
     handle: WatchHandle,
+}
+
+/// What a change has made of what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change<T> {
+    /// What the watch has told last.
+    pub before: Arc<[T]>,
+    /// What is so now.
+    pub after: Arc<[T]>,
 }
 
 /// Dropping it ends the watch's task.
@@ -81,8 +86,8 @@ impl Drop for WatchHandle {
     }
 }
 
-/// Starts to watch. The set is taken to be empty at first, so the first non-empty one is a
-/// change. Equal queries are not shared; that is up to the caller. Must be called within a tokio
+/// Starts to watch a service. The set is taken to be empty at first, so the first non-empty one is
+/// a change. Equal queries are not shared; that is up to the caller. Must be called within a tokio
 /// runtime.
 #[must_use]
 pub fn watch(catalog: Arc<dyn Catalog>, query: Query) -> Watch {
@@ -93,34 +98,63 @@ pub fn watch(catalog: Arc<dyn Catalog>, query: Query) -> Watch {
 /// change.
 #[must_use]
 pub fn watch_from(catalog: Arc<dyn Catalog>, query: Query, known: Arc<[Instance]>) -> Watch {
-    let seen: Set = known;
-    let (tell, news) = cell::channel(Arc::clone(&seen));
-    let freshness = Freshness::default();
-    let task = tokio::spawn(follow(catalog, query, tell, freshness.clone())).abort_handle();
-    Watch { seen, news, handle: WatchHandle { task, freshness } }
+    start(catalog, known, source::same_instances, |tell| Box::new(Services { query, tell }))
 }
 
-impl Watch {
+/// As [`watch`], for keys. A key that is not there is an empty set.
+#[must_use]
+pub fn watch_keys(catalog: Arc<dyn Catalog>, query: KeyQuery) -> Watch<Entry> {
+    watch_keys_from(catalog, query, Arc::from([]))
+}
+
+/// As [`watch_from`], for keys.
+#[must_use]
+pub fn watch_keys_from(
+    catalog: Arc<dyn Catalog>,
+    query: KeyQuery,
+    known: Arc<[Entry]>,
+) -> Watch<Entry> {
+    start(catalog, known, source::same_entries, |tell| Box::new(Keyed { query, tell }))
+}
+
+fn start<T>(
+    catalog: Arc<dyn Catalog>,
+    known: Arc<[T]>,
+    same: fn(&[T], &[T]) -> bool,
+    source: impl FnOnce(cell::Sender<Arc<[T]>>) -> Box<dyn Source>,
+) -> Watch<T> {
+    let (tell, news) = cell::channel(Arc::clone(&known));
+    let freshness = Freshness::default();
+    let task = tokio::spawn(follow(catalog, source(tell), freshness.clone())).abort_handle();
+    Watch { seen: known, news, same, handle: WatchHandle { task, freshness } }
+}
+
+impl<T> Watch<T> {
     /// Waits until the set differs from the one that this has last returned, and returns it. A
     /// reader that is slow sees the newest set only. Cancel-safe. Errors of the catalog are never
     /// a change. Stays pending for ever should the watch's task have ended (it does not by
     /// itself).
-    pub async fn changed(&mut self) -> Arc<[Instance]> {
+    pub async fn changed(&mut self) -> Arc<[T]> {
+        self.change().await.after
+    }
+
+    /// As [`Watch::changed`], with the set that this has returned before.
+    pub async fn change(&mut self) -> Change<T> {
         loop {
             if self.news.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }
-            let new = Arc::clone(&self.news.borrow_and_update());
-            if !same(&new, &self.seen) {
-                self.seen = Arc::clone(&new);
-                return new;
+            let after = Arc::clone(&self.news.borrow_and_update());
+            if !(self.same)(&after, &self.seen) {
+                let before = std::mem::replace(&mut self.seen, Arc::clone(&after));
+                return Change { before, after };
             }
         }
     }
 
     /// The set last seen in the catalog, whether or not [`Watch::changed`] has returned it.
     #[must_use]
-    pub fn current(&self) -> Arc<[Instance]> {
+    pub fn current(&self) -> Arc<[T]> {
         Arc::clone(&self.news.borrow())
     }
 
@@ -134,23 +168,13 @@ impl Watch {
     /// many. Compared with [`Watch::changed`], a slow reader may be told of a set that equals the
     /// one it has.
     #[must_use]
-    pub fn into_parts(self) -> (cell::Receiver<Arc<[Instance]>>, WatchHandle) {
+    pub fn into_parts(self) -> (cell::Receiver<Arc<[T]>>, WatchHandle) {
         (self.news, self.handle)
     }
 }
 
-/// Equal in everything that counts as a change.
-fn same(a: &[Instance], b: &[Instance]) -> bool {
-    a.iter().map(Instance::key).eq(b.iter().map(Instance::key))
-}
-
-async fn follow(
-    catalog: Arc<dyn Catalog>,
-    query: Query,
-    tell: cell::Sender<Set>,
-    freshness: Freshness,
-) {
-    let wait = query.max_staleness.clamp(*WAIT.start(), *WAIT.end());
+async fn follow(catalog: Arc<dyn Catalog>, source: Box<dyn Source>, freshness: Freshness) {
+    let wait = source.max_staleness().clamp(*WAIT.start(), *WAIT.end());
     let mut recoveries = catalog.reachability().recoveries();
     let mut pace = Pace::new();
     let mut trouble = Trouble::default();
@@ -163,8 +187,8 @@ async fn follow(
             // Everybody waits for what comes of it: it must not hang on for a change.
             after = None;
         }
-        let operation = if after.is_some() { Operation::Wait } else { Operation::Instances };
-        let request = catalog.instances(&query, after, wait);
+        let operation = source.operation(after);
+        let request = source.ask(&*catalog, after, wait);
         let outcome = tokio::select! {
             outcome = catalog.reachability().observed(operation, request) => outcome,
             // Whatever this query hangs on may have died in the outage.
@@ -174,98 +198,31 @@ async fn follow(
             }
         };
         match outcome {
-            Ok(snapshot) => {
+            Ok(index) => {
                 turn.report(&Ok::<(), Error>(()));
-                trouble.over(&query);
+                trouble.over(&*source);
                 freshness.confirm(Instant::now());
                 // An index that goes backwards: the registry has started anew.
                 after = match after {
-                    Some(previous) if snapshot.index < previous => None,
-                    _ => Some(snapshot.index),
+                    Some(previous) if index < previous => None,
+                    _ => Some(index),
                 };
-                publish(&tell, snapshot.instances);
             }
             // A connection that sat idle may be cut by anything on the way. That is no outage
             // yet: an immediate read decides.
             Err(error) if after.is_some() && error.class() == Class::Outage => {
-                log::debug!("watch on {}: {error}", query.service);
+                log::debug!("watch on {}: {error}", source.name());
                 after = None;
             }
             Err(error) => {
                 after = None;
-                let class = error.class();
-                turn.report(&Err::<(), Error>(error.clone()));
+                let class = turn.report(&Err::<(), Error>(error.clone()));
                 drop(turn);
-                if class != Class::Outage {
-                    let pause = trouble.failed(&query, &error);
+                if class != Some(Class::Outage) {
+                    let pause = trouble.failed(&*source, &error);
                     tokio::time::sleep(pause).await;
                 }
             }
         }
-    }
-}
-
-fn publish(tell: &cell::Sender<Set>, mut instances: Vec<Instance>) {
-    instances.sort_by(|a, b| a.key().cmp(&b.key()));
-    instances.dedup_by(|a, b| a.key() == b.key());
-    tell.send_if_modified(|last| {
-        let changed = !same(last, &instances);
-        if changed {
-            *last = instances.into();
-        }
-        changed
-    });
-}
-
-/// A token bucket.
-struct Pace {
-    /// When the bucket will be full again.
-    full: Instant,
-}
-
-impl Pace {
-    fn new() -> Self {
-        Pace { full: Instant::now() }
-    }
-
-    /// Takes one token, waiting for it if need be.
-    async fn pause(&mut self) {
-        let now = Instant::now();
-        self.full = self.full.max(now) + EACH;
-        let free = self.full - EACH * BURST;
-        if free > now {
-            tokio::time::sleep_until(free).await;
-        }
-    }
-}
-
-/// Errors in a row that are no outage.
-#[derive(Default)]
-struct Trouble {
-    failures: u32,
-    since: Option<Instant>,
-    told: bool,
-}
-
-impl Trouble {
-    /// How long to wait before the next attempt.
-    fn failed(&mut self, query: &Query, error: &Error) -> Duration {
-        let now = Instant::now();
-        let since = *self.since.get_or_insert(now);
-        self.failures = self.failures.saturating_add(1);
-        // What is refused now stays refused; what fails may pass.
-        let lasting = error.class() == Class::GiveUp || now - since >= GRACE;
-        if lasting && !self.told {
-            self.told = true;
-            log::warn!("watch on {}: {error}; the last known instances stand", query.service);
-        }
-        RETRY.pause(self.failures)
-    }
-
-    fn over(&mut self, query: &Query) {
-        if self.told {
-            log::info!("watch on {}: works again", query.service);
-        }
-        *self = Trouble::default();
     }
 }

@@ -4,8 +4,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    Command, Config, Generation, Job, Secrets,
-    job::{KillAfter, Restarts, Role, Trigger, When},
+    Command, Config, Election, Generation, Job, Secrets,
+    election::ElectionId,
+    job::{ElectionEvent, KillAfter, Restarts, Role, Trigger, When},
     secrets::secret_variables,
 };
 
@@ -22,6 +23,13 @@ pub fn advice(config: &Config, environment: &BTreeMap<String, String>) -> Vec<St
         advice.extend(endless_essential(config, job));
     }
     advice.extend(unused_watches(config));
+    advice.extend(
+        config
+            .elections
+            .iter()
+            .enumerate()
+            .filter_map(|(index, election)| one_sided(config, ElectionId(index), election)),
+    );
     advice.extend(long_stop(config));
     let secrets = Secrets::of(environment);
     advice.iter().map(|text| secrets.hide(&config.secrets.hide(text))).collect()
@@ -108,16 +116,46 @@ fn unused_watches(config: &Config) -> impl Iterator<Item = String> {
         .map(|watch| format!("watch.{}: no job waits for it; want one, or no watch", watch.name))
 }
 
+/// What is done by whoever is elected has to end with that.
+fn one_sided(config: &Config, id: ElectionId, election: &Election) -> Option<String> {
+    let waits = |event| {
+        let mut triggers = config.jobs.iter().flat_map(|job| job.when.triggers());
+        triggers.any(|trigger| trigger == Trigger::Election(id, event))
+    };
+    let name = &election.name;
+    match (waits(ElectionEvent::Elected), waits(ElectionEvent::Demoted)) {
+        (true, false) => Some(format!(
+            "election.{name}: a job waits for \"elected\" and none for \"demoted\": what it starts \
+             goes on when somebody else is elected; want one that ends it"
+        )),
+        (false, false) if election.service.is_none() => Some(format!(
+            "election.{name}: no job waits for it, and its leader is not advertised; want one of \
+             the two, or no election"
+        )),
+        _ => None,
+    }
+}
+
 fn long_stop(config: &Config) -> Option<String> {
     let of_jobs = config.jobs.iter().filter_map(|job| match job.stop.kill_after {
         KillAfter::After(patience) => Some(patience),
         KillAfter::AtOnce | KillAfter::Deadline => None,
     });
+    // In 3.x a drain is a part of the whole, in 2.x it comes before.
+    let drains = config.jobs.iter().filter_map(|job| job.stop.drain);
+    let drain = match config.generation {
+        Generation::V2 => drains.map(|drain| drain.time).max().unwrap_or_default(),
+        Generation::V3 => Duration::ZERO,
+    };
     let longest = config.stop_timeout.into_iter().chain(of_jobs).max()?;
-    (longest >= ENGINE_PATIENCE).then(|| {
+    let (whole, and) = match longest.saturating_add(drain) {
+        whole if drain.is_zero() => (whole, String::new()),
+        whole => (whole, format!(" and {drain:?} of drain")),
+    };
+    (whole >= ENGINE_PATIENCE).then(|| {
         format!(
-            "stopTimeout: {longest:?}: container engines kill everything {ENGINE_PATIENCE:?} after \
-             they have asked to stop; want less, or a longer time there (docker stop -t)"
+            "stopTimeout: {longest:?}{and}: container engines kill everything {ENGINE_PATIENCE:?} \
+             after they have asked to stop; want less, or a longer time there (docker stop -t)"
         )
     })
 }

@@ -6,6 +6,7 @@
 //! so stand-ins are never seen.
 
 pub(crate) mod control;
+pub(crate) mod drain;
 pub(crate) mod duration;
 pub(crate) mod logging;
 pub(crate) mod metadata;

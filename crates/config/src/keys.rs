@@ -103,7 +103,8 @@ table!(
         key("stopTimeout", TIME, "How long a stop may take before what is left is killed (5 s)."),
         key("control", Kind::Object(&CONTROL), "The control socket."),
         key("jobs", Kind::List(&JOB, 0), "What runs, and when."),
-        key("watches", Kind::List(&WATCH, 0), "Services whose healthy instances are watched."),
+        key("watches", Kind::List(&WATCH, 0), "What is watched in the catalog: services, keys."),
+        key("elections", Kind::List(&ELECTION, 0), "What one of several is elected to."),
         key("telemetry", Kind::Object(&TELEMETRY_V3), "The metrics endpoint."),
     ]
 );
@@ -156,12 +157,20 @@ table!(
     [
         key(
             "address",
-            Kind::Text,
-            "host:port, a URL, or unix:///path (CONSUL_HTTP_ADDR, 127.0.0.1:8500)."
+            Kind::Strings,
+            "host:port, a URL, or unix:///path (CONSUL_HTTP_ADDR, 127.0.0.1:8500); or several."
         ),
-        key("scheme", Kind::Words(&["http", "https"]), "If the address has none."),
+        key("scheme", Kind::Words(&["http", "https"]), "If an address has none."),
         key("token", Kind::Text, "The ACL token (CONSUL_HTTP_TOKEN)."),
-        key("tls", Kind::Object(&TLS), "For https."),
+        key(
+            "tokenFile",
+            Kind::Text,
+            "File with the token, read again when it changes (CONSUL_HTTP_TOKEN_FILE)."
+        ),
+        key("namespace", Kind::Text, "Consul Enterprise's (CONSUL_NAMESPACE)."),
+        key("partition", Kind::Text, "Consul Enterprise's (CONSUL_PARTITION)."),
+        key("maxStale", TIME, "Any server may answer, with what is not older than this."),
+        key("tls", Kind::Object(&TLS), "For https (CONSUL_CACERT and its like)."),
     ]
 );
 
@@ -169,16 +178,16 @@ table!(
     TLS,
     "tls",
     [
-        key("cafile", Kind::Text, "File with the authorities' certificates (CONSUL_CACERT)."),
-        key("capath", Kind::Text, "Folder of such files (CONSUL_CAPATH)."),
-        key("clientcert", Kind::Text, "Our certificate (CONSUL_CLIENT_CERT)."),
-        key("clientkey", Kind::Text, "Its key (CONSUL_CLIENT_KEY)."),
+        key("cafile", Kind::Text, "File with the authorities' certificates."),
+        key("capath", Kind::Text, "Folder of such files."),
+        key("clientcert", Kind::Text, "Our certificate."),
+        key("clientkey", Kind::Text, "Its key."),
         key(
             "servername",
             Kind::Text,
-            "The name in the agent's certificate, if it is not the host's."
+            "The name in the catalog's certificate, if it is not the host's."
         ),
-        key("verify", Kind::Bool, "Whether the agent's certificate is verified (true)."),
+        key("verify", Kind::Bool, "Whether the catalog's certificate is verified (true)."),
     ]
 );
 
@@ -188,6 +197,9 @@ table!(
     [
         required("endpoints", Kind::Strings, "URLs of the members."),
         key("prefix", Kind::Text, "Folder of all keys (/containerpilot)."),
+        key("username", Kind::Text, "The user that we are."),
+        key("password", Kind::Text, "The user's."),
+        key("tls", Kind::Object(&TLS), "For https."),
     ]
 );
 
@@ -246,6 +258,11 @@ table!(
         ),
         key("health", Kind::Object(&HEALTH), "The check; wanted with a port."),
         key("port", Kind::Port(0), "Makes it a service of the catalog; 0: without a port."),
+        key(
+            "drain",
+            DRAIN_KIND,
+            "From its leaving the catalog to the signal: a time, or an object."
+        ),
         key("initialStatus", STATUSES, "Register at once with this status."),
         key("initial_status", STATUSES, "initialStatus, as 3.8 spells it."),
         key("tags", Kind::Strings, "Tags in the catalog."),
@@ -264,13 +281,24 @@ table!(
     ]
 );
 
+const DRAIN_KIND: Kind = Kind::OneOf(&[TIME, Kind::Object(&DRAIN)]);
+
+table!(
+    DRAIN,
+    "drain",
+    [
+        required("time", TIME, "How long those who use the service have to notice; 0: no drain."),
+        key("mark", Kind::Bool, "It stays in the catalog meanwhile, as critical (false)."),
+    ]
+);
+
 const STATUSES: Kind = Kind::Words(&["passing", "warning", "critical"]);
 
 table!(
     WHEN,
     "when",
     [
-        key("source", Kind::Text, "A job, watch.NAME, SIGHUP, SIGUSR2 or global."),
+        key("source", Kind::Text, "A job, watch.NAME, election.NAME, SIGHUP, SIGUSR2 or global."),
         key("once", Kind::Event, "The event, the first time."),
         key("each", Kind::Event, "The event, every time."),
         key("all", Kind::List(&CONDITION, 1), "Several events: all are needed."),
@@ -285,7 +313,7 @@ table!(
     CONDITION,
     "condition",
     [
-        key("source", Kind::Text, "A job, watch.NAME, SIGHUP, SIGUSR2 or global."),
+        key("source", Kind::Text, "A job, watch.NAME, election.NAME, SIGHUP, SIGUSR2 or global."),
         key("once", Kind::Event, "The event, the first time."),
         key("each", Kind::Event, "The event, every time."),
     ]
@@ -295,7 +323,7 @@ table!(
     AFTER,
     "after",
     [
-        key("source", Kind::Text, "A job, watch.NAME or global."),
+        key("source", Kind::Text, "A job, watch.NAME, election.NAME or global."),
         required("once", Kind::Event, "The event."),
     ]
 );
@@ -335,14 +363,41 @@ table!(
     WATCH,
     "watch",
     [
-        required("name", Kind::Name, "The service in the catalog."),
+        key("name", Kind::Text, "The service in the catalog; of keys what events call them."),
+        key("key", Kind::Text, "One key, in place of a service."),
+        key("keyPrefix", Kind::Text, "All keys that begin so, in place of a service."),
         required(
             "interval",
             SPAN,
             "The longest time that a change may go unnoticed, at least 1 s."
         ),
         key("tag", Kind::Text, "Only instances with this tag."),
-        key("dc", Kind::Text, "In this datacenter."),
+        key("dc", Kind::Text, "In this datacenter (Consul)."),
+        key(
+            "near",
+            Kind::Text,
+            "Instances in the order of their distance from this node (Consul)."
+        ),
+    ]
+);
+
+table!(
+    ELECTION,
+    "election",
+    [
+        required("name", Kind::Name, "What is elected: election.NAME in events."),
+        key("ttl", TIME, "A leader that cannot renew for this long is none (15 s, at least 2 s)."),
+        key("lockDelay", TIME, "How long nobody follows one that was lost (15 s, at most 60 s)."),
+        key("key", Kind::Text, "The lock (containerpilot/election/NAME/leader)."),
+        key("service", Kind::Bool, "The leader, and nobody else, is advertised as service NAME."),
+        key("port", Kind::Port(0), "The leader's port; 0: without a port."),
+        key("tags", Kind::Strings, "The leader's tags in the catalog."),
+        key("meta", Kind::Metadata, "The leader's metadata in the catalog."),
+        key(
+            "interfaces",
+            Kind::Strings,
+            "Where the leader's address comes from (eth0:inet, inet)."
+        ),
     ]
 );
 
@@ -417,6 +472,7 @@ table!(
         key("meta", Kind::Metadata, "Metadata in the catalog."),
         key("interfaces", Kind::Strings, "Where the advertised address comes from (eth0:inet)."),
         key("consul", Kind::Object(&EXTRAS), "Options of Consul for this service."),
+        key("drain", DRAIN_KIND, "From its leaving the catalog to preStop: a time, or an object."),
     ]
 );
 

@@ -2,10 +2,10 @@
 //!
 //! The way of the data: [`render()`] (Go templates over the environment) → [`json5`] (a tree in
 //! which every value knows where it stands) → `v2` or `v3` (what the user may write, per
-//! generation) → the types in [`job`], [`watch`], [`catalog`], [`telemetry`] (what the program
-//! needs to know). The two generations are two spellings of one model: *sources observe, jobs
-//! act*. Nothing behind this crate knows which spelling was used, except where behaviour really
-//! differs ([`Generation`]).
+//! generation) → the types in [`job`], [`watch`], [`election`], [`catalog`], [`telemetry`] (what
+//! the program needs to know). The two generations are two spellings of one model: *sources
+//! observe, jobs act*. Nothing behind this crate knows which spelling was used, except where
+//! behaviour really differs ([`Generation`]).
 //!
 //! Every mistake of a file is reported, not only the first ([`Errors`]): each with the way to the
 //! value, what is wrong, what would be right, and the line with a caret under the value. What is
@@ -57,7 +57,7 @@ pub use schema::schema;
 pub use secrets::{Secrets, hide_secrets};
 pub use source::Source;
 pub use telemetry::Telemetry;
-pub use variable::{pid_variable, service_ip_variable};
+pub use variable::{election_variable, pid_variable, service_ip_variable};
 pub use watch::Watch;
 
 /// Which spelling the file used.
@@ -102,10 +102,16 @@ pub struct Config {
 impl Config {
     /// Adds what the file itself says to be secret.
     fn add_secrets(&mut self) {
-        if let Some(Catalog::Consul(consul)) = &self.catalog
-            && let Some(catalog::Token::Value(Secret(token))) = &consul.token
-        {
-            self.secrets.add(token);
+        let secret = match &self.catalog {
+            Some(Catalog::Consul(consul)) => match &consul.token {
+                Some(catalog::Token::Value(token)) => Some(token),
+                Some(catalog::Token::File(_)) | None => None,
+            },
+            Some(Catalog::Etcd(etcd)) => etcd.password.as_ref(),
+            None => None,
+        };
+        if let Some(Secret(secret)) = secret {
+            self.secrets.add(secret);
         }
         for (name, value) in self.jobs.iter().flat_map(|job| &job.surroundings.env) {
             if speaks_of_secrets(name) {

@@ -167,9 +167,18 @@ pub(crate) const WORDS: [&str; 10] = [
 /// The same, as last part of a name (`DB_PASS`): inside of names they stand for other things.
 pub(crate) const ENDS: [&str; 2] = ["_pass", "_pwd"];
 
+/// Whether a name in lower case is that of a file with a secret (`db_password_file`, `tokenFile`):
+/// where it is may be said.
+pub(crate) fn speaks_of_a_file(name: &str) -> bool {
+    name.ends_with("_file") || name.ends_with("tokenfile")
+}
+
 /// Whether the value of a variable of this name is a secret.
 pub(crate) fn speaks_of_secrets(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
+    if speaks_of_a_file(&name) {
+        return false;
+    }
     WORDS.iter().any(|word| name.contains(word)) || ENDS.iter().any(|end| name.ends_with(end))
 }
 

@@ -3,18 +3,19 @@
 //! `file` is what the user may write, [`when`] resolves what jobs wait for, [`jobs`] translates,
 //! [`order`] decides which job stops after which.
 
+mod elections;
 mod file;
 mod jobs;
 mod order;
+mod watches;
 mod when;
 
 pub(crate) use when::events;
 
 use crate::{
-    Config, Generation, Host, Secrets, Watch,
+    Config, Generation, Host, Secrets,
     decode::Object,
     job::{GlobalEvent, JobId, Trigger},
-    watch::{ServiceQuery, Subject},
 };
 
 /// Reads and translates a file of this generation.
@@ -37,31 +38,21 @@ pub(crate) fn config(mut root: Object<'_>, has_application: bool, host: &Host) -
     });
     let catalog = file.registry.catalog();
     order::decide(&mut jobs, catalog.as_ref());
-    let watch = |watch: &file::Watched| Watch {
-        name: watch.name.clone(),
-        subject: Subject::Service(ServiceQuery {
-            service: watch.name.clone(),
-            tag: watch.tag.clone(),
-            near: None,
-        }),
-        datacenter: watch.datacenter.clone(),
-        interval: watch.interval,
-        after: startup,
-    };
+    jobs::report_idle_drains(&jobs, report);
     let config = Config {
         generation: Generation::V3,
         catalog,
         logging: file.logging,
         jobs,
-        watches: file.watches.iter().map(watch).collect(),
-        elections: Vec::new(),
+        watches: file.watches,
+        elections: file.elections,
         telemetry,
         control: Some(file.control),
         stop_timeout: Some(file.stop_timeout),
         warnings: Vec::new(),
         secrets: Secrets::default(),
     };
-    if config.jobs.is_empty() && config.watches.is_empty() {
+    if config.jobs.is_empty() && config.watches.is_empty() && config.elections.is_empty() {
         report.warn("there is nothing to run: the file has no jobs");
     }
     root.finish();

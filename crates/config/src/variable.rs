@@ -17,15 +17,27 @@ pub fn pid_variable(name: &str) -> String {
         Some((stem, _)) if !stem.is_empty() => stem,
         _ => base,
     };
-    let mut variable = String::from("CONTAINERPILOT_");
-    for char in base.chars() {
+    with_runs("CONTAINERPILOT_", base, "_PID")
+}
+
+/// The variable with the fencing token of who is elected: `CONTAINERPILOT_ELECTION_DB_1_TOKEN` for
+/// `db-1`. Upper case, and one `_` for every run of characters that are neither letters nor
+/// digits.
+pub fn election_variable(name: &str) -> String {
+    with_runs("CONTAINERPILOT_ELECTION_", name, "_TOKEN")
+}
+
+/// A variable's name with one `_` for every run of characters that cannot stand in it.
+fn with_runs(begin: &str, name: &str, end: &str) -> String {
+    let mut variable = String::from(begin);
+    for char in name.chars() {
         if char.is_ascii_alphanumeric() {
             variable.push(char.to_ascii_uppercase());
         } else if !variable.ends_with('_') {
             variable.push('_');
         }
     }
-    format!("{}_PID", variable.trim_end_matches('_'))
+    format!("{}{end}", variable.trim_end_matches('_'))
 }
 
 #[cfg(test)]
@@ -44,5 +56,12 @@ mod tests {
         assert_eq!(pid_variable("/usr/local/bin/my--tool.sh"), "CONTAINERPILOT_MY_TOOL_PID");
         assert_eq!(pid_variable("my tool (2)"), "CONTAINERPILOT_MY_TOOL_2_PID");
         assert_eq!(pid_variable(".hidden"), "CONTAINERPILOT_HIDDEN_PID");
+    }
+
+    #[test]
+    fn names_of_elections() {
+        assert_eq!(election_variable("primary"), "CONTAINERPILOT_ELECTION_PRIMARY_TOKEN");
+        assert_eq!(election_variable("db--1.of 2"), "CONTAINERPILOT_ELECTION_DB_1_OF_2_TOKEN");
+        assert_eq!(election_variable("-x-"), "CONTAINERPILOT_ELECTION_X_TOKEN");
     }
 }

@@ -19,6 +19,7 @@ use config::{
         WatchEvent, When,
     },
     migrate,
+    watch::Subject,
 };
 use proptest::prelude::*;
 use support::{host, snapshot, words};
@@ -72,7 +73,12 @@ fn assert_equivalent(old: &Config, new: &Config, context: &str) {
         }
     }
     let watched = |config: &Config| -> BTreeSet<_> {
-        let names = config.watches.iter().map(|watch| (watch.name.clone(), watch.tag.clone()));
+        let names = config.watches.iter().map(|watch| match &watch.subject {
+            Subject::Service(query) => {
+                (watch.name.clone(), query.service.clone(), query.tag.clone())
+            }
+            Subject::Key(_) | Subject::Keys(_) => panic!("a key in a 2.x file"),
+        });
         names.collect()
     };
     assert_eq!(watched(old), watched(new), "{context}");
@@ -143,6 +149,7 @@ fn normal(config: &Config, index: usize, job: &Job) -> Vec<String> {
         KillAfter::After(_) | KillAfter::Deadline => job.stop.signal,
     };
     parts.push(format!("signal {signal:?} {index}"));
+    parts.push(format!("drain {:?}", job.stop.drain));
     if config.generation == Generation::V3 && job.role != Role::Companion {
         assert_eq!((job.stop.target, job.stop.announce), (StopTarget::Group, Announce::Always));
     }
@@ -233,13 +240,14 @@ fn assert_end(old: &Config, new: &Config, index: usize, context: &str) {
     assert!(stricter || is == was, "job {index} stops after {is:?}, not {was:?}: {context}");
 }
 
-const FIXTURES: [(&str, &str, &str); 6] = [
+const FIXTURES: [(&str, &str, &str); 7] = [
     ("db", include_str!("fixtures/db.json"), "mongod --smallfiles"),
     ("api", include_str!("fixtures/api.json"), "npm start"),
     ("full", include_str!("fixtures/full.json"), "node app.js {{.ENV_VAR_NAME}}"),
     ("customers", include_str!("fixtures/customers.json"), "node /opt/app.js"),
     ("sales", include_str!("fixtures/sales.json"), "node /opt/app.js"),
     ("nginx", include_str!("fixtures/nginx.json"), "nginx -g daemon\u{a0}off;"),
+    ("etcd", include_str!("fixtures/etcd.json5"), "/bin/app"),
 ];
 
 #[test]
@@ -262,7 +270,7 @@ fn files_in_use() {
 
 #[test]
 fn what_it_looks_like() {
-    for (name, text, application) in [FIXTURES[1], FIXTURES[2]] {
+    for (name, text, application) in [FIXTURES[1], FIXTURES[2], FIXTURES[6]] {
         snapshot(&format!("migrated_{name}"), migrated(text, application, &host(&[])).text);
     }
 }
@@ -448,6 +456,7 @@ fn file() -> impl Strategy<Value = String> {
             ("tags", pick(&["['a', '{{ .NAME }}', '']", "'one'"])),
             ("meta", pick(&["{ version: 1.10, 'a-b': '{{ .NAME }}' }"])),
             ("interfaces", pick(&["'inet'", "['static:192.0.2.7', 'eth0']"])),
+            ("Drain", pick(&["'1500ms'", "{ TIME: 2, mark: true }", "'{{ .PORT }}s'", "0"])),
             (
                 "consul",
                 pick(&["{ enabletagoverride: true }", "{ deregisterCriticalServiceAfter: '90m' }"]),
@@ -530,6 +539,8 @@ fn file() -> impl Strategy<Value = String> {
         "consul: 'localhost:8500'",
         "Consul: { Address: 'https://c:1', token: 'x', TLS: { cafile: '/x', Verify: false } }",
         "etcd: { EndPoints: ['http://e:1'], prefix: 'x' }",
+        "etcd: { endpoints: 'e:1', UserName: 'a', password: '{{ .NAME }}', TLS: { CAfile: '/x' } }",
+        "consul: { Address: ['a:1', 'b:1'], TokenFile: '/x', MaxStale: 5, nameSpace: 'x', Partition: 'y' }",
         "consul: \"{{ .CONSUL | default \"127.0.0.1:8500\" }}\"",
     ]);
     let rest = members(vec![

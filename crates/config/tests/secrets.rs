@@ -14,11 +14,12 @@ use config::{Config, advice, hide_secrets};
 use proptest::prelude::*;
 use support::{good, host, load, words};
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     include_str!("fixtures/extensions.json5"),
     include_str!("fixtures/jobs.json5"),
     include_str!("fixtures/full.json"),
     include_str!("fixtures/api.json"),
+    include_str!("fixtures/etcd.json5"),
 ];
 
 /// Every way to show something of a good configuration.
@@ -30,6 +31,7 @@ fn shown(config: &Config, host: &config::Host) -> Vec<String> {
         format!("{:?}", config.catalog),
         format!("{:?}", config.telemetry),
         format!("{:?}", config.watches),
+        format!("{:?}", config.elections),
         format!("{:?}", config.logging),
     ];
     shown.extend(config.jobs.iter().map(|job| format!("{job:#?}")));
@@ -179,6 +181,54 @@ fn secrets_of_the_file_are_hidden_in_errors_about_their_neighbours() {
     assert!(message.contains("DB_PASSWORD") && !message.contains("hunter2"), "{message}");
 }
 
+#[test]
+fn a_password_of_etcd() {
+    let etcd = |password: &str, rest: &str| {
+        format!(
+            "{{ etcd: {{ endpoints: 'e:1', username: 'pilot', password: {password} }}, {rest} }}"
+        )
+    };
+    // It may stand elsewhere too.
+    let text =
+        etcd("'hunter2-hunter2'", "jobs: [{ exec: 'etcdctl --user pilot:hunter2-hunter2' }]");
+    let config = good(&text, "", &[]);
+    let whole = format!("{config:#?}");
+    assert!(whole.contains("pilot:***") && !whole.contains("hunter2"), "{whole}");
+    assert_eq!(config.secrets.hide("hunter2-hunter2"), "***");
+    // A template has put it there.
+    let host = host(&[("ETCD_PASSWORD", "hunter2-hunter2")]);
+    for rest in
+        ["jobs: 5", "job: []", "jobs: [{ exec: 'hunter2-hunter2', when: 'hunter2-hunter2' }]"]
+    {
+        for password in ["'hunter2-hunter2'", "'{{ .ETCD_PASSWORD }}'"] {
+            let message = load(&etcd(password, rest), "", &host).expect_err(rest);
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+    }
+    for wrong in ["123456789", "['hunter2-hunter2']", "{ a: 'hunter2-hunter2' }"] {
+        let message = load(&etcd(wrong, "jobs: []"), "", &host).expect_err(wrong);
+        assert!(!message.contains("hunter2") && !message.contains("123456789"), "{message}");
+    }
+}
+
+/// Where a secret is stored is what one wants to know when it cannot be read.
+#[test]
+fn the_name_of_a_file_with_a_secret_is_none() {
+    let environment = [("CONSUL_HTTP_TOKEN_FILE", "/run/secrets/consul")];
+    let host = host(&environment);
+    assert_eq!(hide_secrets("/run/secrets/consul", &host.environment), "/run/secrets/consul");
+    for text in [
+        "{ consul: 'c:1', jobs: [] }",
+        "{ consul: { tokenFile: '/run/secrets/consul' }, jobs: [] }",
+    ] {
+        let whole = format!("{:?}", good(text, "", &environment));
+        assert!(whole.contains(r#"File("/run/secrets/consul")"#), "{whole}");
+    }
+    let text = "{ consul: { tokenFile: '/run/secrets/consul', token: 'hunter2' }, jobs: [] }";
+    let message = load(text, "", &host).expect_err("both");
+    assert!(message.contains("/run/secrets/consul") && !message.contains("hunter2"), "{message}");
+}
+
 /// The line of the file is shown too, and a template may have written the secret in other letters.
 #[test]
 fn a_quoted_secret_is_hidden_in_the_line_of_the_file() {
@@ -196,7 +246,7 @@ fn a_quoted_secret_is_hidden_in_the_line_of_the_file() {
 #[test]
 fn no_type_with_text_derives_debug() {
     let mut seen = 0;
-    for file in ["lib", "job", "catalog", "telemetry", "watch", "source"] {
+    for file in ["lib", "job", "catalog", "telemetry", "watch", "election", "source"] {
         let path = format!("{}/src/{file}.rs", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(&path).expect("a source");
         for (at, _) in text.match_indices("\n#[derive(") {
@@ -219,5 +269,5 @@ fn no_type_with_text_derives_debug() {
             seen += usize::from(holds_text);
         }
     }
-    assert!(seen >= 12, "only {seen} types with text were found");
+    assert!(seen >= 18, "only {seen} types with text were found");
 }

@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use config::{
     Catalog, Command, Config, Generation, LogLevel,
-    catalog::{Consul, ConsulAddress, Etcd, Tls},
+    catalog::ConsulAddress,
     job::{
         Backoff, GlobalEvent, Job, JobEvent, JobId, KillAfter, Lines, Restarts, Role, StopAfter,
         StopTarget, Streams, Trigger, WatchEvent, When,
     },
-    watch::WatchId,
+    watch::{ServiceQuery, Subject, WatchId},
 };
 use support::{fixture, good};
 
@@ -38,6 +38,10 @@ fn command(job: &Job) -> String {
     let Command { program, args } = &job.exec.as_ref().expect("a command").command;
     let words = std::iter::once(program).chain(args);
     words.map(String::as_str).collect::<Vec<_>>().join("|")
+}
+
+fn service_of(name: &str, tag: Option<&str>) -> Subject {
+    Subject::Service(ServiceQuery { service: name.into(), tag: tag.map(Into::into), near: None })
 }
 
 fn once(trigger: Trigger) -> When {
@@ -135,10 +139,8 @@ fn microservices_that_watch_each_other() {
         let trigger = Trigger::Watch(WatchId(0), WatchEvent::Changed);
         let each = When::each(trigger);
         assert_eq!(reload.when, each);
-        assert_eq!(
-            (config.watches[0].service.as_str(), config.watches[0].interval),
-            (other, seconds(10))
-        );
+        assert_eq!(config.watches[0].subject, service_of(other, None));
+        assert_eq!(config.watches[0].interval, seconds(10));
         let service = job(&config, file).service.as_ref().expect("a service");
         assert_eq!((service.port, service.ttl), (port, seconds(25)));
     }
@@ -151,9 +153,9 @@ fn a_proxy_in_front_of_them() {
     assert_eq!(names(&config), all);
     assert!(command(job(&config, "preStart")).starts_with("consul-template|-once|-consul|"));
     assert!(command(job(&config, "customers.onChange")).ends_with(":nginx -s reload"));
-    let consul =
-        Consul { address: ConsulAddress::Http { host: "consul".into(), port: 8500 }, token: None };
-    assert_eq!(config.catalog, Some(Catalog::Consul(consul)));
+    let Some(Catalog::Consul(consul)) = config.catalog else { panic!("Consul") };
+    assert_eq!(consul.addresses, [ConsulAddress::Http { host: "consul".into(), port: 8500 }]);
+    assert_eq!(consul.token, None);
 }
 
 #[test]
@@ -252,8 +254,8 @@ fn one_backend_with_two_tags() {
         names(&config),
         ["db[a].onChange", "db[b].onChange", "db.onChange", "db.onChange[2]"]
     );
-    let tags: Vec<_> = config.watches.iter().map(|watch| watch.tag.as_deref()).collect();
-    assert_eq!(tags, [Some("a"), Some("b"), None, None]);
+    let subjects: Vec<_> = config.watches.iter().map(|watch| watch.subject.clone()).collect();
+    assert_eq!(subjects, [Some("a"), Some("b"), None, None].map(|tag| service_of("db", tag)));
     let timeouts: Vec<_> =
         config.jobs.iter().map(|job| job.exec.as_ref().and_then(|exec| exec.timeout)).collect();
     assert_eq!(timeouts, [Some(seconds(2)), None, None, None]);
@@ -276,73 +278,4 @@ fn words_of_the_application_are_templates() {
         &[("SERVER", "httpd"), ("PORT", "8080")],
     );
     assert_eq!(command(job(&config, "application")), "httpd|--port=8080|[]");
-}
-
-#[test]
-fn catalogs_and_their_variables() {
-    let catalog = |text: &str, environment: &[(&str, &str)]| {
-        good(&format!("{{ {text}, services: [] }}"), "", environment).catalog.expect("a catalog")
-    };
-    let address = |text: &str, environment: &[(&str, &str)]| match catalog(text, environment) {
-        Catalog::Consul(consul) => consul.address,
-        Catalog::Etcd(_) => panic!("etcd"),
-    };
-    let http = |host: &str, port| ConsulAddress::Http { host: host.into(), port };
-    let https = |host: &str, port, tls| ConsulAddress::Https { host: host.into(), port, tls };
-    assert_eq!(address("consul: 'http://consul'", &[]), http("consul", 80));
-    assert_eq!(address("consul: '[::1]:8500'", &[]), http("::1", 8500));
-    assert_eq!(address("consul: 'https://consul'", &[]), https("consul", 443, Tls::default()));
-    assert_eq!(
-        address("consul: 'unix:///run/consul.sock'", &[]),
-        ConsulAddress::Unix("/run/consul.sock".into())
-    );
-    // The file wins over the environment, which fills gaps.
-    let variable = ("CONSUL_HTTP_ADDR", "other:1");
-    assert_eq!(address("consul: 'consul:8500'", &[variable]), http("consul", 8500));
-    assert_eq!(address("consul: {}", &[variable]), http("other", 1));
-    assert_eq!(address("consul: {}", &[]), http("127.0.0.1", 8500));
-    let ssl = ("CONSUL_HTTP_SSL", "1");
-    assert_eq!(address("consul: 'c:1'", &[ssl]), https("c", 1, Tls::default()));
-    assert_eq!(address("consul: 'http://c:1'", &[ssl]), http("c", 1));
-    assert_eq!(address("consul: { address: 'c:1', scheme: 'http' }", &[ssl]), http("c", 1));
-    let tls = Tls {
-        ca_file: Some("/file/ca".into()),
-        ca_path: Some("/env/path".into()),
-        client_cert: Some("/env/cert".into()),
-        client_key: Some("/env/key".into()),
-        server_name: Some("consul.dc1".into()),
-        insecure: true,
-    };
-    let variables = [
-        ("CONSUL_CACERT", "/env/ca"),
-        ("CONSUL_CAPATH", "/env/path"),
-        ("CONSUL_CLIENT_CERT", "/env/cert"),
-        ("CONSUL_CLIENT_KEY", "/env/key"),
-        ("CONSUL_TLS_SERVER_NAME", "consul.dc1"),
-        ("CONSUL_HTTP_SSL_VERIFY", "false"),
-    ];
-    let text = "consul: { address: 'c:1', scheme: 'https', tls: { cafile: '/file/ca' } }";
-    assert_eq!(address(text, &variables), https("c", 1, tls.clone()));
-    let text = "consul: { address: 'c:1', tls: { cafile: '/file/ca', verify: true } }";
-    assert_eq!(address(text, &variables), https("c", 1, Tls { insecure: false, ..tls }));
-
-    let token = |text: &str| match catalog(text, &[("CONSUL_HTTP_TOKEN", "from-env")]) {
-        Catalog::Consul(consul) => consul.token.expect("a token").0,
-        Catalog::Etcd(_) => panic!("etcd"),
-    };
-    assert_eq!(token("consul: 'c:1'"), "from-env");
-    assert_eq!(token("consul: { address: 'c:1', token: 'from-file' }"), "from-file");
-
-    let etcd = |endpoints: &[&str], prefix: &str| {
-        let endpoints = endpoints.iter().map(|&endpoint| endpoint.to_owned()).collect();
-        Catalog::Etcd(Etcd { endpoints, prefix: prefix.into() })
-    };
-    assert_eq!(
-        catalog("etcd: { endpoints: ['http://etcd:4001'], prefix: '/containerpilot' }", &[]),
-        etcd(&["http://etcd:4001"], "/containerpilot")
-    );
-    assert_eq!(
-        catalog("etcd: { endpoints: 'etcd:2379', prefix: 'my/app/' }", &[]),
-        etcd(&["http://etcd:2379"], "/my/app")
-    );
 }

@@ -20,7 +20,7 @@ use config::{
         WatchEvent, When,
     },
     telemetry::MetricKind,
-    watch::WatchId,
+    watch::{Subject, WatchId},
 };
 use support::{fixture, good, host, load};
 
@@ -116,7 +116,8 @@ fn an_application_with_everything() {
     assert_eq!(job(&config, "/usr/bin/backup.sh[2]").restarts, Restarts::Limit(4));
 
     let watch = &config.watches[0];
-    assert_eq!((watch.tag.as_deref(), watch.datacenter.as_deref()), (Some("blue"), Some("east")));
+    let Subject::Service(query) = &watch.subject else { panic!("a service") };
+    assert_eq!((query.tag.as_deref(), watch.datacenter.as_deref()), (Some("blue"), Some("east")));
     let telemetry = config.telemetry.as_ref().expect("telemetry");
     assert_eq!(telemetry.listen.to_string(), "127.0.0.1:9999");
     let advertised = &config.jobs[telemetry.job.0];

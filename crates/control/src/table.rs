@@ -161,7 +161,7 @@ fn jobs(page: &mut Page, jobs: &[JobStatus], now: SystemTime) {
 fn state(job: &JobStatus) -> Cell {
     let tone = match job.state {
         JobState::Running => Tone::Good,
-        JobState::Backoff | JobState::Stopping => Tone::Warning,
+        JobState::Backoff | JobState::Draining | JobState::Stopping => Tone::Warning,
         JobState::Waiting | JobState::Idle | JobState::Completed => Tone::Quiet,
     };
     let state = job.state.as_str();

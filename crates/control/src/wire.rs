@@ -90,6 +90,8 @@ pub enum JobState {
     Backoff,
     /// Its process has ended, and an event or a period starts the next.
     Idle,
+    /// It is being stopped: those who use its service have time to notice.
+    Draining,
     /// It is being stopped.
     Stopping,
     /// Nothing can start it again.
@@ -104,6 +106,7 @@ impl JobState {
             JobState::Running => "running",
             JobState::Backoff => "backoff",
             JobState::Idle => "idle",
+            JobState::Draining => "draining",
             JobState::Stopping => "stopping",
             JobState::Completed => "completed",
         }

@@ -150,6 +150,12 @@ impl Consul {
         self.running.as_ref().expect("Consul was killed").signal(Signal::SIGCONT);
     }
 
+    /// Its process.
+    #[track_caller]
+    pub fn pid(&self) -> u32 {
+        self.running.as_ref().expect("Consul was killed").pid()
+    }
+
     /// `127.0.0.1:PORT` of its HTTP API.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.http)

@@ -1,5 +1,5 @@
-//! What the integration tests of the other crates share: run a program with files, a real Consul
-//! and a real Prometheus on free ports, an HTTP server that answers as told, a small HTTP client,
+//! What the integration tests of the other crates share: run a program with files, a real Consul,
+//! etcd and Prometheus on free ports, an HTTP server that answers as told, a small HTTP client,
 //! and waiting.
 //!
 //! # Theory of operation
@@ -27,22 +27,30 @@
 )]
 
 mod consul;
+mod etcd;
 mod http;
+mod network;
 mod port;
 mod program;
 mod prometheus;
+mod proxy;
 mod script;
+mod server;
 mod stub;
 mod tree;
 mod wait;
 
 pub use consul::Consul;
+pub use etcd::{Etcd, EtcdTls};
 pub use http::{Response, http, http_within};
+pub use network::{Host, Network};
 pub use nix::sys::signal::Signal;
 pub use port::{free_port, free_ports};
 pub use program::{Ended, Finished, Program, Running};
 pub use prometheus::{MetricsCheck, Prometheus, Sample};
+pub use proxy::{Mood, Proxy};
 pub use script::write_script;
+pub use server::Server;
 pub use stub::HttpStub;
 pub use wait::{Observation, wait_until};
 

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::tree::kill_tree;
 use crate::wait::wait_until;
-use crate::write_script;
+use crate::{Host, write_script};
 
 /// How long [`Running::wait_for_line`] waits: a program that has not spoken by then never will.
 const SPEAK: Duration = Duration::from_secs(15);
@@ -30,6 +30,7 @@ pub struct Program {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     input: Option<Vec<u8>>,
+    host: Option<Host>,
 }
 
 impl Program {
@@ -43,6 +44,7 @@ impl Program {
             args: Vec::new(),
             env: Vec::new(),
             input: None,
+            host: None,
         }
     }
 
@@ -88,6 +90,13 @@ impl Program {
         self
     }
 
+    /// Runs in a host of a network, instead of the machine's own.
+    #[must_use]
+    pub fn on(mut self, host: &Host) -> Self {
+        self.host = Some(host.clone());
+        self
+    }
+
     /// The temporary folder.
     pub fn dir(&self) -> &Path {
         self.folder.path()
@@ -104,7 +113,10 @@ impl Program {
     /// If it cannot be started.
     #[track_caller]
     pub fn spawn(&self) -> Running {
-        let mut child = Command::new(&self.binary)
+        let mut words = self.host.as_ref().map(Host::entrance).unwrap_or_default();
+        words.push(self.binary.clone().into_os_string());
+        let mut child = Command::new(&words[0])
+            .args(&words[1..])
             .args(&self.args)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

@@ -1,7 +1,9 @@
 //! The agent's checks: waiting for heartbeats, making requests, and removing services that have
 //! been critical for too long. Each check is a task; dropping its [`Running`] ends it.
 
+mod grpc;
 mod probe;
+mod script;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -53,10 +55,11 @@ impl App {
             output,
             service_id: definition.service_id.clone(),
             kind: probe.kind(),
+            definition: serde_json::Map::new(),
             create: 0,
             modify: 0,
         };
-        self.store.borrow_mut().set_check(&self.node, check);
+        self.store.borrow_mut().set_check(&self.node, check, Instant::now());
         let app = Rc::clone(self);
         let name = id.clone();
         let (ttl, task) = match probe {
@@ -65,7 +68,10 @@ impl App {
                 let task = spawn_local(expire(app, name, Rc::clone(&expiry), ttl));
                 (Some((ttl, expiry)), task)
             }
-            Probe::Http(_, pace) | Probe::Tcp(_, pace) => {
+            Probe::Http(_, pace)
+            | Probe::Tcp(_, pace)
+            | Probe::Grpc(_, pace)
+            | Probe::Script(_, pace) => {
                 (None, spawn_local(repeat(app, name, probe, pace, thresholds)))
             }
         };
@@ -97,29 +103,32 @@ impl App {
             let since = running.critical_since.get().unwrap_or_else(Instant::now);
             running.critical_since.set((status == Status::Critical).then_some(since));
         }
-        self.store.borrow_mut().update_check(&self.node, id, status, output);
+        let now = Instant::now();
+        self.store.borrow_mut().update_check(&self.node, id, status, output, now);
     }
 
     /// Removes a check of this agent; false if there is none.
     pub(crate) fn stop_check(&self, id: &str) -> bool {
         self.checks.borrow_mut().remove(id);
-        id != OWN_CHECK && self.store.borrow_mut().remove_check(&self.node, id)
+        id != OWN_CHECK && self.store.borrow_mut().remove_check(&self.node, id, Instant::now())
     }
 
     /// Removes a service of this agent and its checks; false if there is none.
     pub(crate) fn stop_service(&self, id: &str) -> bool {
         self.checks.borrow_mut().retain(|_, running| running.service_id != id);
-        id != OWN_SERVICE && self.store.borrow_mut().remove_service(&self.node, id)
+        id != OWN_SERVICE && self.store.borrow_mut().remove_service(&self.node, id, Instant::now())
     }
 
-    /// Removes services that have been critical for longer than their checks allow, for ever.
+    /// Removes services that have been critical for longer than their checks allow, and sessions
+    /// that were not renewed, for ever.
     pub(crate) async fn reap(self: Rc<Self>) {
-        let every = (self.options.min_deregister / 10)
+        let every = (self.options.min_deregister.min(self.options.min_session_ttl) / 10)
             .clamp(Duration::from_millis(20), Duration::from_secs(1));
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             ticks.tick().await;
+            self.store.borrow_mut().expire_sessions(Instant::now());
             for (check, service) in self.overdue() {
                 if self.stop_service(&service) {
                     let log = &self.options.log;
@@ -167,9 +176,10 @@ async fn expire(app: Rc<App>, id: String, expiry: Rc<Cell<Instant>>, ttl: Durati
 /// Makes a check at its pace; the state changes once enough results in a row agree.
 async fn repeat(app: Rc<App>, id: String, probe: Probe, pace: Pace, thresholds: (u32, u32)) {
     let every = pace.interval.max(app.options.min_interval);
+    let maker = probe::Maker::new(&probe, pace);
     let (mut good, mut bad) = (0_u32, 0_u32);
     loop {
-        let (status, output) = probe::run(&probe, pace.timeout).await;
+        let (status, output) = maker.make().await;
         if status == Status::Critical {
             (good, bad) = (0, bad.saturating_add(1));
         } else {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use super::health::truth;
 use super::{Refusal, Reply, Request, agent_checks};
@@ -134,7 +135,7 @@ fn one_service(app: &App, request: &Request, id: &str) -> Result<Reply, Refusal>
 
 async fn register(app: &Rc<App>, request: &mut Request) -> Result<Reply, Refusal> {
     request.allow("PUT")?;
-    let definition = ServiceDefinition::parse(&request.body().await?)?;
+    let definition = ServiceDefinition::parse(&request.body().await?, app.options.script_checks)?;
     let id = definition.service.id.clone();
     if request.has("replace-existing-checks") {
         let kept: Vec<&str> = definition.checks.iter().map(|check| check.id.as_str()).collect();
@@ -196,10 +197,11 @@ fn maintain(
         output: String::new(),
         service_id: service.to_owned(),
         kind: "maintenance",
+        definition: serde_json::Map::new(),
         create: 0,
         modify: 0,
     };
-    app.store.borrow_mut().set_check(&app.node, check);
+    app.store.borrow_mut().set_check(&app.node, check, Instant::now());
     Ok(Reply::empty())
 }
 

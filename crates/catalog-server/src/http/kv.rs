@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use hyper::Method;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::{Refusal, Reply, Request};
 use crate::app::App;
@@ -71,45 +72,39 @@ fn up_to<'a>(key: &'a str, prefix: usize, separator: &str) -> &'a str {
 }
 
 async fn put(app: &Rc<App>, request: &mut Request, key: &str) -> Result<Reply, Refusal> {
+    request.one_of(&["cas", "acquire", "release"])?;
     let flags = request.number("flags")?.unwrap_or(0);
     let cas = request.number("cas")?;
-    if request.has("acquire") || request.has("release") {
-        return Err(Refusal::new(501, "the development catalog has no sessions yet"));
-    }
     let value = request.body().await?;
-    let mut store = app.store.borrow_mut();
-    if cas.is_some_and(|index| !unchanged(&store, key, index)) {
-        return Ok(Reply::json(false));
-    }
-    let (kv, index) = store.kv_mut();
-    kv.set(index, key, value, flags);
-    Ok(Reply::json(true))
+    let session = |name| request.parameter(name);
+    let done = app.store.borrow_mut().transaction(Instant::now(), |keys| {
+        if let Some(index) = cas {
+            return Ok(keys.set_unchanged(key, value, flags, index));
+        }
+        match (session("acquire"), session("release")) {
+            (Some(session), _) => keys.lock(key, value, flags, session),
+            (None, Some(session)) => keys.unlock(key, value, flags, session),
+            (None, None) => {
+                keys.set(key, value, flags);
+                Ok(true)
+            }
+        }
+    })?;
+    Ok(Reply::json(done))
 }
 
 fn delete(app: &Rc<App>, request: &Request, key: &str) -> Result<Reply, Refusal> {
+    request.one_of(&["recurse", "cas"])?;
     let cas = request.number("cas")?;
-    let mut store = app.store.borrow_mut();
-    if request.has("recurse") {
-        let keys: Vec<String> = store.kv().below(key).map(|(key, _)| key.clone()).collect();
-        let (kv, index) = store.kv_mut();
-        for key in keys {
-            kv.delete(index, &key);
+    let done = app.store.borrow_mut().transaction(Instant::now(), |keys| {
+        match cas {
+            Some(index) => return Ok::<_, Refusal>(keys.delete_unchanged(key, index)),
+            None if request.has("recurse") => keys.delete_below(key),
+            None => keys.delete(key),
         }
-        return Ok(Reply::json(true));
-    }
-    // What is not there needs no deleting, whatever its index was expected to be.
-    let there = store.kv().get(key).is_some();
-    if there && cas.is_some_and(|index| !unchanged(&store, key, index)) {
-        return Ok(Reply::json(false));
-    }
-    let (kv, index) = store.kv_mut();
-    kv.delete(index, key);
-    Ok(Reply::json(true))
-}
-
-/// Whether a key is as it was at an index; at 0 it was not there.
-fn unchanged(store: &Store, key: &str, index: u64) -> bool {
-    store.kv().get(key).map_or(0, |pair| pair.modify) == index
+        Ok(true)
+    })?;
+    Ok(Reply::json(done))
 }
 
 #[cfg(test)]

@@ -3,10 +3,15 @@
 mod agent;
 mod agent_checks;
 mod catalog;
+mod event;
 mod health;
+mod internal;
 mod kv;
 mod request;
+mod session;
 mod status;
+mod txn;
+mod ui;
 
 use std::convert::Infallible;
 use std::rc::Rc;
@@ -20,6 +25,7 @@ use serde_json::Value;
 use crate::app::{App, TooManyBlocked};
 use crate::checks::NoTtl;
 use crate::fields::Malformed;
+use crate::store::LockError;
 pub(crate) use request::Request;
 
 /// An answer.
@@ -137,6 +143,12 @@ impl From<NoTtl> for Refusal {
     }
 }
 
+impl From<LockError> for Refusal {
+    fn from(error: LockError) -> Self {
+        Self::new(500, error.to_string())
+    }
+}
+
 impl From<TooManyBlocked> for Refusal {
     fn from(error: TooManyBlocked) -> Self {
         Self::new(429, error.to_string())
@@ -182,8 +194,20 @@ async fn route(app: &Rc<App>, request: &mut Request) -> Result<Reply, Refusal> {
         }
         return Ok(Reply::empty().status(301).header("location", path));
     }
+    if request.parameter("filter").is_some_and(|text| !text.is_empty()) {
+        return Err(Refusal::bad("the development catalog has no filter expressions"));
+    }
     let path = request.path.clone();
+    if let Some(file) = path.strip_prefix("/ui/") {
+        return ui::answer(request, file);
+    }
+    if ["/", "/ui"].contains(&path.as_str()) {
+        return Ok(Reply::empty().status(301).header("location", "/ui/"));
+    }
     let rest = path.strip_prefix("/v1/").ok_or_else(Refusal::unknown)?;
+    if rest == "txn" {
+        return txn::answer(app, request).await;
+    }
     let (area, rest) = rest.split_once('/').ok_or_else(Refusal::unknown)?;
     if area == "kv" {
         return kv::answer(app, request, rest).await;
@@ -193,6 +217,10 @@ async fn route(app: &Rc<App>, request: &mut Request) -> Result<Reply, Refusal> {
         "agent" => agent::answer(app, request, endpoint, name).await,
         "catalog" => catalog::answer(app, request, endpoint, name).await,
         "health" => health::answer(app, request, endpoint, name).await,
+        "session" => session::answer(app, request, endpoint, name).await,
+        "event" => event::answer(app, request, endpoint, name).await,
+        "internal" if endpoint == "ui" => internal::answer(app, request, name).await,
+        "acl" => Err(Refusal::new(401, "ACL support disabled")),
         "status" => status::answer(app, request, endpoint),
         _ => Err(Refusal::unknown()),
     }

@@ -90,6 +90,17 @@ impl Request {
         })
     }
 
+    /// At most one of these parameters may be there.
+    pub(crate) fn one_of(&self, names: &[&str]) -> Result<(), Refusal> {
+        if names.iter().filter(|name| self.has(name)).count() < 2 {
+            return Ok(());
+        }
+        let mut all: Vec<String> =
+            self.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        all.sort();
+        Err(Refusal::bad(&format!("Conflicting flags: {}", all.join("&"))))
+    }
+
     /// The whole body.
     pub(crate) async fn body(&mut self) -> Result<Vec<u8>, Refusal> {
         let Some(body) = self.body.take() else { return Ok(Vec::new()) };
@@ -120,6 +131,14 @@ impl Request {
         show: impl FnOnce(&Store) -> Reply,
     ) -> Result<Reply, Refusal> {
         self.own_datacenter(app)?;
+        let (index, wait) = self.patience()?;
+        app.changed(&topic, index, wait).await?;
+        let store = app.store.borrow();
+        Ok(show(&store).at(store.index(&topic)))
+    }
+
+    /// The index that the client has seen (0 if it does not wait), and how long it waits.
+    pub(crate) fn patience(&self) -> Result<(u64, Duration), Refusal> {
         let wait = match self.parameter("wait").filter(|text| !text.is_empty()) {
             None => WAIT,
             Some(text) => duration::parse(text).ok_or_else(|| Refusal::bad("Invalid wait time"))?,
@@ -130,9 +149,7 @@ impl Request {
         };
         let wait = wait.min(LONGEST_WAIT);
         // Clients that began together do not come back together.
-        app.changed(&topic, index, wait + random::up_to(wait / 16)).await?;
-        let store = app.store.borrow();
-        Ok(show(&store).at(store.index(&topic)))
+        Ok((index, wait + random::up_to(wait / 16)))
     }
 
     /// There is one datacenter.

@@ -23,7 +23,7 @@ pub(crate) struct Pair {
     pub(crate) modify: u64,
 }
 
-/// All keys in order.
+/// All keys in order. Changes are made at an index to come, and are kept or taken back together.
 #[derive(Debug, Default)]
 pub(crate) struct Kv {
     pairs: BTreeMap<String, Pair>,
@@ -33,6 +33,8 @@ pub(crate) struct Kv {
     floor: u64,
     /// The last change of any key.
     last: u64,
+    /// What was changed and is not kept yet, in order: the key as it was, and its grave.
+    journal: Vec<(String, Option<Pair>, Option<u64>)>,
     pub(crate) keys: Waiters<String>,
     pub(crate) prefixes: Waiters<String>,
 }
@@ -51,6 +53,12 @@ impl Kv {
         below(&self.pairs, prefix)
     }
 
+    /// The keys that a session holds.
+    pub(crate) fn held_by(&self, session: &str) -> Vec<String> {
+        let held = self.pairs.iter().filter(|(_, pair)| pair.session.as_deref() == Some(session));
+        held.map(|(key, _)| key.clone()).collect()
+    }
+
     /// When the key last changed; a key that is not there is as old as the last change of any,
     /// since its deletion need not be remembered.
     pub(crate) fn key_index(&self, key: &str) -> u64 {
@@ -66,49 +74,69 @@ impl Kv {
         living.max(dead).max(floor).max(1)
     }
 
-    /// Sets a key. `index` is the store's; the change takes the next.
-    pub(crate) fn set(&mut self, index: &mut u64, key: &str, value: Vec<u8>, flags: u64) {
-        let old = self.pairs.get(key).cloned().unwrap_or_default();
-        let next = Pair { value, flags, ..old.clone() };
-        if old.create != 0 && old == next {
+    /// Sets a key at the index `next`, unless it is so already. The pair's own indexes are ignored.
+    pub(crate) fn set(&mut self, next: u64, key: &str, pair: Pair) {
+        let old = self.pairs.get(key);
+        let create = old.map_or(next, |old| old.create);
+        if old.is_some_and(|old| Pair { create, modify: old.modify, ..pair.clone() } == *old) {
             return;
         }
-        *index += 1;
-        let create = if old.create == 0 { *index } else { old.create };
-        self.pairs.insert(key.to_owned(), Pair { create, modify: *index, ..next });
-        self.graves.remove(key);
-        self.changed(key, *index);
+        let old = self.pairs.insert(key.to_owned(), Pair { create, modify: next, ..pair });
+        let grave = self.graves.remove(key);
+        self.journal.push((key.to_owned(), old, grave));
     }
 
-    /// Deletes a key; false if it was not there.
-    pub(crate) fn delete(&mut self, index: &mut u64, key: &str) -> bool {
-        if self.pairs.remove(key).is_none() {
-            return false;
+    /// Deletes a key at the index `next`, if it is there.
+    pub(crate) fn delete(&mut self, next: u64, key: &str) {
+        if let Some(old) = self.pairs.remove(key) {
+            let grave = self.graves.insert(key.to_owned(), next);
+            self.journal.push((key.to_owned(), Some(old), grave));
         }
-        *index += 1;
-        self.graves.insert(key.to_owned(), *index);
-        if self.graves.len() > GRAVES {
-            let oldest = self.graves.iter().min_by_key(|(_, index)| **index);
-            if let Some((key, index)) = oldest.map(|(key, index)| (key.clone(), *index)) {
-                self.graves.remove(&key);
-                self.floor = self.floor.max(index);
-            }
-        }
-        self.changed(key, *index);
-        true
     }
 
-    fn changed(&mut self, key: &str, index: u64) {
-        self.last = index;
-        self.keys.ring(key);
-        if self.prefixes.len() > 0 {
-            self.prefixes.ring("");
-            for (at, c) in key.char_indices() {
-                if let Some(prefix) = key.get(..at + c.len_utf8()) {
-                    self.prefixes.ring(prefix);
+    /// Keeps the changes that were made at the index `next`; false if there are none.
+    pub(crate) fn keep(&mut self, next: u64) -> bool {
+        let changed = std::mem::take(&mut self.journal);
+        for (key, ..) in &changed {
+            self.last = next;
+            self.keys.ring(key.as_str());
+            if self.prefixes.len() > 0 {
+                self.prefixes.ring("");
+                for (at, c) in key.char_indices() {
+                    if let Some(prefix) = key.get(..at + c.len_utf8()) {
+                        self.prefixes.ring(prefix);
+                    }
                 }
             }
         }
+        while self.graves.len() > GRAVES {
+            self.forget();
+        }
+        !changed.is_empty()
+    }
+
+    /// Takes back the changes that were not kept.
+    pub(crate) fn take_back(&mut self) {
+        while let Some((key, pair, grave)) = self.journal.pop() {
+            match grave {
+                Some(index) => self.graves.insert(key.clone(), index),
+                None => self.graves.remove(&key),
+            };
+            match pair {
+                Some(pair) => self.pairs.insert(key, pair),
+                None => self.pairs.remove(&key),
+            };
+        }
+    }
+
+    /// Forgets the oldest eighth of the deletions: looking for them takes a while.
+    fn forget(&mut self) {
+        let mut indexes: Vec<u64> = self.graves.values().copied().collect();
+        let at = indexes.len() / 8;
+        let (_, last, _) = indexes.select_nth_unstable(at);
+        let last = *last;
+        self.graves.retain(|_, index| *index > last);
+        self.floor = self.floor.max(last);
     }
 }
 
@@ -127,9 +155,19 @@ mod tests {
     fn keys(pairs: &[&str]) -> (Kv, u64) {
         let (mut kv, mut index) = (Kv::default(), 0);
         for key in pairs {
-            kv.set(&mut index, key, b"x".to_vec(), 0);
+            set(&mut kv, &mut index, key);
         }
         (kv, index)
+    }
+
+    fn set(kv: &mut Kv, index: &mut u64, key: &str) {
+        kv.set(*index + 1, key, Pair { value: b"x".to_vec(), ..Pair::default() });
+        *index += u64::from(kv.keep(*index + 1));
+    }
+
+    fn delete(kv: &mut Kv, index: &mut u64, key: &str) {
+        kv.delete(*index + 1, key);
+        *index += u64::from(kv.keep(*index + 1));
     }
 
     #[test]
@@ -137,10 +175,27 @@ mod tests {
         let (mut kv, mut index) = keys(&["a/1", "a/2", "b"]);
         assert_eq!((kv.prefix_index("a/"), kv.prefix_index("b"), kv.prefix_index("")), (2, 3, 3));
         assert_eq!((kv.key_index("a/1"), kv.prefix_index("none")), (1, 3));
-        kv.delete(&mut index, "a/1");
+        delete(&mut kv, &mut index, "a/1");
         assert_eq!((kv.prefix_index("a/"), kv.prefix_index("b")), (4, 3));
-        kv.set(&mut index, "b", b"x".to_vec(), 0);
+        set(&mut kv, &mut index, "b");
         assert_eq!(index, 4, "the same value is no change");
+    }
+
+    #[test]
+    fn changes_are_taken_back_as_if_they_had_never_been() {
+        let (mut kv, mut index) = keys(&["a/1", "a/2", "dead"]);
+        delete(&mut kv, &mut index, "dead");
+        let before = format!("{kv:?}");
+        kv.set(9, "a/1", Pair { flags: 7, ..Pair::default() });
+        kv.set(9, "a/1", Pair::default());
+        kv.set(9, "dead", Pair::default());
+        kv.delete(9, "dead");
+        kv.delete(9, "a/2");
+        kv.set(9, "new", Pair::default());
+        assert_ne!(format!("{kv:?}"), before);
+        kv.take_back();
+        assert_eq!(format!("{kv:?}"), before);
+        assert!(!kv.keep(9), "nothing was left to keep");
     }
 
     #[test]
@@ -148,11 +203,11 @@ mod tests {
         let names: Vec<String> = (0..GRAVES + 2).map(|n| format!("gone/{n}")).collect();
         let (mut kv, mut index) = keys(&["gone/x", "kept"]);
         for name in &names {
-            kv.set(&mut index, name, Vec::new(), 0);
+            set(&mut kv, &mut index, name);
         }
         let mut last = kv.prefix_index("gone/");
         for (n, name) in names.iter().enumerate() {
-            kv.delete(&mut index, name);
+            delete(&mut kv, &mut index, name);
             if n % 16 > 0 && n + 16 < names.len() {
                 continue;
             }

@@ -1,19 +1,28 @@
-//! The catalog's data: nodes, their services and checks, and the keys. Plain data structures: no
-//! clock, no I/O. Every change takes the next index and touches the topics that it belongs to.
+//! The catalog's data: nodes, their services and checks, the keys, the sessions that lock them, and
+//! the events. Plain data structures: no clock, no I/O. Every change takes the next index and
+//! touches the topics that it belongs to.
 
+mod events;
 mod kv;
 mod record;
+mod sessions;
 mod topics;
+mod transaction;
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use std::rc::Rc;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
+pub(crate) use events::{Event, Events};
 pub(crate) use kv::{Kv, Pair};
 pub(crate) use record::{Check, Node, Service, Status};
+use sessions::Sessions;
+pub(crate) use sessions::{Behavior, Session, SessionChecks};
 pub(crate) use topics::Topic;
 use topics::Topics;
+pub(crate) use transaction::{LockError, Transaction};
 
 /// Everything that queries can see.
 #[derive(Debug, Default)]
@@ -24,6 +33,8 @@ pub(crate) struct Store {
     by_name: BTreeMap<String, BTreeSet<(String, String)>>,
     topics: Topics,
     kv: Kv,
+    sessions: Sessions,
+    events: Events,
 }
 
 impl Store {
@@ -76,11 +87,6 @@ impl Store {
         &self.kv
     }
 
-    /// The keys, and the index that a change of them takes.
-    pub(crate) fn kv_mut(&mut self) -> (&mut Kv, &mut u64) {
-        (&mut self.kv, &mut self.index)
-    }
-
     /// All nodes by name.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.nodes.values()
@@ -122,12 +128,37 @@ impl Store {
                     return;
                 }
                 (old.id, old.address, old.meta) = (node.id, node.address, node.meta);
+                old.tagged_addresses = node.tagged_addresses;
                 old.modify = index;
             }
         }
         self.index = index;
         self.touch(Topic::Nodes);
         self.touch_node(&name);
+    }
+
+    /// Removes a node with all that is on it; false if there is none of that name.
+    pub(crate) fn remove_node(&mut self, name: &str, now: Instant) -> bool {
+        let Some(node) = self.nodes.get(name) else { return false };
+        let services: Vec<String> = node.services.keys().cloned().collect();
+        for id in services {
+            self.remove_service(name, &id, now);
+        }
+        let checks = self.nodes.get(name).into_iter().flat_map(|node| node.checks.keys());
+        let checks: Vec<String> = checks.cloned().collect();
+        for id in checks {
+            self.remove_check(name, &id, now);
+        }
+        self.index += 1;
+        self.nodes.remove(name);
+        self.end_sessions(name, now);
+        self.touch(Topic::Nodes);
+        for topic in [Topic::Node(name.to_owned()), Topic::NodeChecks(name.to_owned())] {
+            self.touch(topic.clone());
+            self.topics.retire(&topic);
+        }
+        self.topics.retire(&Topic::NodeSessions(name.to_owned()));
+        true
     }
 
     /// Adds or replaces a service on a node, if that changes anything.
@@ -158,7 +189,7 @@ impl Store {
     }
 
     /// Removes a service and its checks; false if there is none of that id.
-    pub(crate) fn remove_service(&mut self, node: &str, id: &str) -> bool {
+    pub(crate) fn remove_service(&mut self, node: &str, id: &str, now: Instant) -> bool {
         let Some(home) = self.nodes.get_mut(node) else { return false };
         let Some(service) = home.services.remove(id) else { return false };
         self.index += 1;
@@ -169,11 +200,12 @@ impl Store {
         self.touch(Topic::Services);
         self.touch(Topic::Node(node.to_owned()));
         self.unlist(&service.name, node, id);
+        self.end_sessions(node, now);
         true
     }
 
     /// Adds or replaces a check on a node, if that changes anything. Its service must exist.
-    pub(crate) fn set_check(&mut self, node: &str, mut check: Check) {
+    pub(crate) fn set_check(&mut self, node: &str, mut check: Check, now: Instant) {
         let Some(home) = self.nodes.get_mut(node) else { return };
         let old = home.checks.get(&check.id);
         if old.is_some_and(|old| old.same(&check)) {
@@ -182,6 +214,7 @@ impl Store {
         self.index += 1;
         check.create = old.map_or(self.index, |old| old.create);
         check.modify = self.index;
+        let failed = check.status == Status::Critical;
         let mut states = BTreeSet::from([check.status]);
         states.extend(old.map(|old| old.status));
         let mut services = BTreeSet::from([check.service_id.clone()]);
@@ -196,6 +229,9 @@ impl Store {
             self.touch_check(node, name.as_deref());
         }
         self.touch_states(states);
+        if failed {
+            self.end_sessions(node, now);
+        }
     }
 
     /// Sets a check's status and output, if they differ; false if there is no such check.
@@ -205,21 +241,23 @@ impl Store {
         id: &str,
         status: Status,
         output: String,
+        now: Instant,
     ) -> bool {
         let Some(check) = self.nodes.get(node).and_then(|home| home.checks.get(id)) else {
             return false;
         };
-        self.set_check(node, Check { status, output, ..check.clone() });
+        self.set_check(node, Check { status, output, ..check.clone() }, now);
         true
     }
 
     /// Removes a check; false if there is none of that id.
-    pub(crate) fn remove_check(&mut self, node: &str, id: &str) -> bool {
+    pub(crate) fn remove_check(&mut self, node: &str, id: &str, now: Instant) -> bool {
         let Some(home) = self.nodes.get(node) else { return false };
         let Some(check) = home.checks.get(id) else { return false };
         let name = home.services.get(&check.service_id).map(|service| service.name.clone());
         self.index += 1;
         self.take_check(node, id, name.as_deref());
+        self.end_sessions(node, now);
         true
     }
 
@@ -251,6 +289,7 @@ impl Store {
 
     fn touch(&mut self, topic: Topic) {
         self.topics.touch(topic, self.index);
+        self.topics.touch(Topic::Everything, self.index);
     }
 
     /// A node's own data is part of every answer about its services.

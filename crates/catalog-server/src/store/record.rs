@@ -45,6 +45,8 @@ pub(crate) struct Node {
     /// An IP address or a host's name.
     pub(crate) address: String,
     pub(crate) meta: BTreeMap<String, String>,
+    /// By kind (`lan`, `wan`).
+    pub(crate) tagged_addresses: BTreeMap<String, String>,
     /// By id.
     pub(crate) services: BTreeMap<String, Service>,
     /// By id.
@@ -56,7 +58,10 @@ pub(crate) struct Node {
 impl Node {
     /// Whether the node's own data are the same, whatever runs on it.
     pub(crate) fn same(&self, other: &Self) -> bool {
-        self.id == other.id && self.address == other.address && self.meta == other.meta
+        self.id == other.id
+            && self.address == other.address
+            && self.meta == other.meta
+            && self.tagged_addresses == other.tagged_addresses
     }
 
     /// A service's own checks.
@@ -110,6 +115,8 @@ pub(crate) struct Check {
     pub(crate) service_id: String,
     /// `ttl`, `http`, `tcp`, `maintenance`, or empty.
     pub(crate) kind: &'static str,
+    /// How somebody else makes it, as sent with what was put into the catalog past the agent.
+    pub(crate) definition: Map<String, Value>,
     pub(crate) create: u64,
     pub(crate) modify: u64,
 }

@@ -10,6 +10,8 @@ use tokio::sync::Notify;
 /// topic alone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Topic {
+    /// All nodes, services and checks.
+    Everything,
     /// The list of nodes.
     Nodes,
     /// A node and the services on it.
@@ -26,6 +28,14 @@ pub(crate) enum Topic {
     ServiceChecks(String),
     /// The checks in a state, or in `any`.
     State(String),
+    /// The list of sessions.
+    Sessions,
+    /// The sessions of a node.
+    NodeSessions(String),
+    /// A session by its id.
+    Session(String),
+    /// The events that were fired.
+    Events,
     /// A key.
     Key(String),
     /// The keys that begin so.

@@ -17,12 +17,13 @@ use tokio::time::Instant;
 use crate::{Catalog, Registration, Status};
 use table::Table;
 
-/// How a deregistration has ended.
+/// How a deregistration has ended, or a mark ([`Registrar::mark`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deregistration {
-    /// The registry does not have the instance any more, or never had it.
+    /// The registry does not have the instance any more, or never had it; a mark: nobody sees it as
+    /// passing.
     Acknowledged,
-    /// It may still have it; why.
+    /// It may still have it, or show it as passing; why.
     GaveUp(String),
 }
 
@@ -110,6 +111,33 @@ impl Registrar {
         let (done, acknowledged) = oneshot::channel();
         let until = Instant::now() + deadline;
         self.change(|table| table.deregister(id, done, until));
+        self.outcome(id, acknowledged, until)
+    }
+
+    /// Shows an instance as critical, with `output` for a reason, and sends no more heartbeats: it
+    /// stays registered and nobody is sent there any more. That lasts until it is deregistered or
+    /// [`Registrar::passing`] again. Counts from this call on; the future resolves as that of
+    /// [`Registrar::deregister`], also with [`Deregistration::Acknowledged`] if the registry does
+    /// not have the instance.
+    pub fn mark(
+        &self,
+        id: &str,
+        output: &str,
+        deadline: Duration,
+    ) -> impl Future<Output = Deregistration> + Send + use<> {
+        let (done, acknowledged) = oneshot::channel();
+        let until = Instant::now() + deadline;
+        self.change(|table| table.mark(id, output, done, until));
+        self.outcome(id, acknowledged, until)
+    }
+
+    /// What comes of a request that somebody waits for.
+    fn outcome(
+        &self,
+        id: &str,
+        acknowledged: oneshot::Receiver<Deregistration>,
+        until: Instant,
+    ) -> impl Future<Output = Deregistration> + Send + use<> {
         // Whoever stops should not wait for the next probe of an outage.
         self.handle.shared.catalog.reachability().hurry();
         let shared = Arc::clone(&self.handle.shared);

@@ -4,6 +4,8 @@
 //! [`Table::done`].
 
 mod lines;
+mod mark;
+mod row;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -14,15 +16,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Deregistration;
-use crate::{Backoff, Class, Error, Registration, Status};
-
-/// How often an instance is compared with what the registry has of it.
-const COMPARE: Backoff =
-    Backoff { min: Duration::from_secs(10), max: Duration::from_secs(10), jitter: 0.25 };
-
-/// Retries for one instance while the registry itself answers.
-const RETRY: Backoff =
-    Backoff { min: Duration::from_millis(200), max: Duration::from_secs(5), jitter: 0.5 };
+use crate::{Class, Error, Registration, Status};
+use row::{Fact, Leave, Row};
 
 /// A registration that was cut off may still arrive. Deregistering once more after this long
 /// catches it.
@@ -34,7 +29,7 @@ const REPLACING: Duration = Duration::from_secs(60);
 /// Requests under way at once: one connection is nearly enough for heartbeats.
 const LANES: usize = 2;
 
-/// The same while instances are taken out, since somebody waits for that.
+/// The same while instances are taken out or marked, since somebody waits for that.
 const LEAVING_LANES: usize = 8;
 
 #[derive(Default)]
@@ -46,63 +41,21 @@ pub(super) struct Table {
     closed: bool,
 }
 
-struct Row {
-    registration: Arc<Registration>,
-    fact: Fact,
-    /// The registry has acknowledged `registration`, and not lost it as far as we know.
-    held: bool,
-    /// Belongs in the registry even while its check fails.
-    desired: bool,
-    /// The registry may have something under this id.
-    reached: bool,
-    /// A registration was cut off: it may arrive late.
-    doubtful: bool,
-    /// A check has passed since the last heartbeat was sent.
-    beat: bool,
-    /// A request is under way.
-    busy: bool,
-    /// Refused: the same again makes no sense before something new is known.
-    refused: bool,
-    compare_at: Instant,
-    failures: u32,
-    retry_at: Option<Instant>,
-    /// A warning has been logged since the last success.
-    told: bool,
-    /// The log has said that the instance is in the catalog.
-    listed: bool,
-    leave: Option<Leave>,
-}
-
-/// What is known about an instance's health.
-enum Fact {
-    Nothing,
-    Passed(Instant),
-    Failed,
-    Announced(Status, Instant),
-}
-
-/// A deregistration that is due or under way.
-struct Leave {
-    /// What is taken out; the row may already hold its successor.
-    registration: Arc<Registration>,
-    waiters: Vec<oneshot::Sender<Deregistration>>,
-    until: Instant,
-    /// Why it has not worked yet.
-    reason: Option<String>,
-}
-
 /// A request to send.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) id: Arc<str>,
     pub(super) registration: Arc<Registration>,
     pub(super) verb: Verb,
+    /// What the registry is told with the status, if something is.
+    pub(super) output: Option<Arc<str>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     Register(Status),
     Heartbeat,
+    Mark,
     Compare,
     Deregister,
 }
@@ -130,11 +83,16 @@ impl Table {
         row.fact = Fact::Passed(now);
         row.beat = true;
         row.refused = false;
+        row.unmark(&Deregistration::GaveUp("a check has passed meanwhile".to_owned()));
         row.forget_unwatched_leave();
     }
 
     pub(super) fn failing(&mut self, id: &str) {
         if let Some(row) = self.rows.get_mut(id) {
+            // Once marked, it stays so until it passes.
+            if matches!(row.fact, Fact::Marked(_)) {
+                return;
+            }
             row.desired |= matches!(row.fact, Fact::Announced(..));
             row.fact = Fact::Failed;
             row.beat = false;
@@ -166,20 +124,19 @@ impl Table {
         row.beat = false;
         row.desired = false;
         row.retry_at = None;
+        let mark = row.mark.take();
         if !row.reached && !row.busy {
             self.rows.remove(id);
             let _ = done.send(Deregistration::Acknowledged);
-        } else if let Some(leave) = &mut row.leave {
-            leave.until = leave.until.max(until);
-            leave.waiters.push(done);
-        } else {
-            row.leave = Some(Leave {
-                registration: Arc::clone(&row.registration),
-                waiters: vec![done],
-                until,
-                reason: None,
-            });
+            return;
         }
+        let registration = Arc::clone(&row.registration);
+        let new = || Leave { registration, waiters: Vec::new(), until, reason: None };
+        let leave = row.leave.get_or_insert_with(new);
+        leave.until = leave.until.max(until);
+        leave.waiters.push(done);
+        // Whoever is out is not seen as passing, either.
+        leave.waiters.extend(mark.into_iter().flat_map(|mark| mark.waiters));
     }
 
     /// Whether the registry has the instance as it is wanted, and nobody takes it out.
@@ -187,9 +144,13 @@ impl Table {
         self.rows.get(id).is_some_and(|row| row.held && row.leave.is_none())
     }
 
-    /// Why a deregistration has not worked yet.
+    /// Why a deregistration or a mark has not worked yet.
     pub(super) fn reason(&self, id: &str) -> Option<String> {
-        self.rows.get(id)?.leave.as_ref()?.reason.clone()
+        let row = self.rows.get(id)?;
+        match (&row.leave, &row.mark) {
+            (Some(leave), _) => leave.reason.clone(),
+            (None, mark) => mark.as_ref()?.reason.clone(),
+        }
     }
 
     /// No handle is left.
@@ -199,7 +160,9 @@ impl Table {
 
     /// Nobody is left who wants something.
     pub(super) fn is_finished(&self) -> bool {
-        let waited = |row: &Row| row.leave.as_ref().is_some_and(|leave| !leave.waiters.is_empty());
+        let waited = |row: &Row| {
+            row.mark.is_some() || row.leave.as_ref().is_some_and(|leave| !leave.waiters.is_empty())
+        };
         self.closed && !self.rows.values().any(waited)
     }
 
@@ -211,7 +174,7 @@ impl Table {
         }
     }
 
-    /// Ends the deregistrations whose time is over. `outage`: why the registry does not answer.
+    /// Ends the deregistrations and marks whose time is over. `outage`: why the registry does not answer.
     pub(super) fn expire(&mut self, now: Instant, outage: Option<&str>) {
         let over = |row: &Row| row.leave.as_ref().is_some_and(|leave| leave.until <= now);
         let ids: Vec<Arc<str>> =
@@ -220,6 +183,7 @@ impl Table {
             let reason = late(self.reason(&id).as_deref().or(outage));
             self.left(&id, Err(reason));
         }
+        self.expire_marks(now, outage);
     }
 
     pub(super) fn plan(&self, now: Instant) -> Plan {
@@ -227,18 +191,19 @@ impl Table {
         let mut wake: Option<Instant> = None;
         for row in self.rows.values() {
             ready |= self.has_lane(row) && row.due(now).is_some();
-            let until = row.leave.as_ref().map(|leave| leave.until);
-            for at in [until, row.alarm(now)].into_iter().flatten() {
+            let leave = row.leave.as_ref().map(|leave| leave.until);
+            let mark = row.mark.as_ref().map(|mark| mark.until);
+            for at in [leave, mark, row.alarm(now)].into_iter().flatten() {
                 wake = Some(wake.map_or(at, |wake| wake.min(at)));
             }
         }
         Plan { ready, wake }
     }
 
-    /// The next request, marked as under way. Deregistrations go first.
+    /// The next request, noted as under way. Those that somebody waits for go first.
     pub(super) fn take(&mut self, now: Instant) -> Option<Job> {
         let id = self
-            .find(|row| row.leave.is_some() && row.due(now).is_some())
+            .find(|row| row.is_urgent() && row.due(now).is_some())
             .or_else(|| self.find(|row| row.due(now).is_some()))?;
         let row = self.rows.get_mut(&id)?;
         let verb = row.due(now)?;
@@ -253,10 +218,11 @@ impl Table {
         }
         self.sending += 1;
         // Those who jump the queue do not change whose turn it is.
-        if row.leave.is_none() {
+        if !row.is_urgent() {
             self.cursor = Some(Arc::clone(&id));
         }
-        Some(Job { id, registration, verb })
+        let output = row.output();
+        Some(Job { id, registration, verb, output })
     }
 
     /// A request has ended. `Ok(true)`: the registry has the instance as the job's registration
@@ -266,6 +232,7 @@ impl Table {
         let Some(row) = self.rows.get_mut(&job.id) else { return };
         row.busy = false;
         row.settle(job, &outcome, now);
+        row.marked(job, &outcome);
         if row.leave.is_none() {
             if row.is_over() {
                 self.rows.remove(&job.id);
@@ -340,142 +307,7 @@ impl Table {
     }
 
     fn has_lane(&self, row: &Row) -> bool {
-        self.sending < if row.leave.is_some() { LEAVING_LANES } else { LANES }
-    }
-}
-
-impl Row {
-    fn new(registration: Arc<Registration>, now: Instant) -> Row {
-        Row {
-            registration,
-            fact: Fact::Nothing,
-            held: false,
-            desired: false,
-            reached: false,
-            doubtful: false,
-            beat: false,
-            busy: false,
-            refused: false,
-            compare_at: now,
-            failures: 0,
-            retry_at: None,
-            told: false,
-            listed: false,
-            leave: None,
-        }
-    }
-
-    /// Nothing is wanted of it and nothing will be heard of it.
-    fn is_over(&self) -> bool {
-        matches!(self.fact, Fact::Nothing) && self.leave.is_none() && !self.busy
-    }
-
-    /// The status to register with; `None`: it does not belong in the registry (yet).
-    fn status(&self, now: Instant) -> Option<Status> {
-        let fresh = |at: Instant| now.saturating_duration_since(at) <= self.registration.ttl;
-        match self.fact {
-            Fact::Passed(at) if fresh(at) => Some(Status::Passing),
-            Fact::Announced(Status::Passing, at) if !fresh(at) => Some(Status::Critical),
-            Fact::Announced(status, _) => Some(status),
-            Fact::Nothing => None,
-            Fact::Passed(_) | Fact::Failed => self.desired.then_some(Status::Critical),
-        }
-    }
-
-    /// The request that should be sent now.
-    fn due(&self, now: Instant) -> Option<Verb> {
-        if self.busy || self.retry_at.is_some_and(|at| at > now) {
-            return None;
-        }
-        if self.leave.is_some() {
-            return Some(Verb::Deregister);
-        }
-        if self.refused {
-            return None;
-        }
-        let status = self.status(now)?;
-        if !self.held {
-            Some(Verb::Register(status))
-        } else if self.compare_at <= now {
-            Some(Verb::Compare)
-        } else {
-            (self.beat && status == Status::Passing).then_some(Verb::Heartbeat)
-        }
-    }
-
-    /// When [`Row::due`] will have another answer by itself.
-    fn alarm(&self, now: Instant) -> Option<Instant> {
-        if self.busy {
-            return None;
-        }
-        match self.retry_at {
-            Some(at) if at > now => Some(at),
-            _ => (self.held && !self.refused && self.compare_at > now).then_some(self.compare_at),
-        }
-    }
-
-    /// Takes in what came of a request, deregistration's waiters aside.
-    fn settle(&mut self, job: &Job, outcome: &Result<bool, Error>, now: Instant) {
-        let current = *self.registration == *job.registration;
-        self.reached |= match outcome {
-            Ok(_) | Err(Error::Interrupted(_) | Error::Timeout(_) | Error::Failed(_)) => true,
-            Err(Error::Unreachable(_) | Error::Refused(_) | Error::Unknown) => false,
-        };
-        match outcome {
-            Ok(as_wanted) => {
-                self.failures = 0;
-                if std::mem::take(&mut self.told) {
-                    log::info!("{}: the catalog takes it again", job.id);
-                }
-                if let Verb::Register(_) | Verb::Compare = job.verb {
-                    self.compare_at = now + COMPARE.pause(1);
-                    self.held = *as_wanted && current;
-                    if current && !as_wanted {
-                        log::info!("{}: changed in the catalog by another; put right", job.id);
-                    }
-                }
-                self.desired |= matches!(job.verb, Verb::Register(_)) && self.leave.is_none();
-                self.note(job);
-            }
-            Err(Error::Unknown) => {
-                log::debug!("{}: not in the catalog any more", job.id);
-                self.held = false;
-            }
-            Err(error) => {
-                self.doubtful |= matches!(job.verb, Verb::Register(_)) && error.is_ambiguous();
-                // Passed meanwhile or still: owed again. Failed meanwhile: withdrawn.
-                self.beat |= matches!(self.fact, Fact::Passed(_)) && job.verb == Verb::Heartbeat;
-                if let Some(leave) = &mut self.leave {
-                    leave.reason = Some(error.to_string());
-                }
-                match error.class() {
-                    // Everybody waits by way of the catalog's reachability.
-                    Class::Outage => self.compare_at = now,
-                    Class::Retry => {
-                        self.failures = self.failures.saturating_add(1);
-                        self.retry_at = Some(now + RETRY.pause(self.failures));
-                        self.tell(job, error);
-                    }
-                    Class::GiveUp => {
-                        self.refused = self.leave.is_none();
-                        self.compare_at = now + COMPARE.pause(1);
-                        self.tell(job, error);
-                    }
-                }
-            }
-        }
-    }
-
-    /// A deregistration that nobody waits for any more must not stand in the way of an instance
-    /// that is wanted again: registering replaces whatever the registry has.
-    fn forget_unwatched_leave(&mut self) {
-        let unwatched = |leave: &Leave| {
-            !leave.waiters.is_empty() && leave.waiters.iter().all(oneshot::Sender::is_closed)
-        };
-        if self.leave.as_ref().is_some_and(unwatched) {
-            self.leave = None;
-            self.held = false;
-        }
+        self.sending < if row.is_urgent() { LEAVING_LANES } else { LANES }
     }
 }
 

@@ -53,9 +53,11 @@ async fn send(shared: Arc<Shared>, turn: Turn, job: Job) {
 
 async fn perform(catalog: &dyn Catalog, job: &Job) -> Result<bool, Error> {
     let (wanted, reachability) = (&*job.registration, catalog.reachability());
+    let output = job.output.as_deref().unwrap_or_default();
     let (operation, request) = match job.verb {
-        Verb::Register(status) => (Operation::Register, catalog.register(wanted, status, "")),
+        Verb::Register(status) => (Operation::Register, catalog.register(wanted, status, output)),
         Verb::Heartbeat => (Operation::Heartbeat, catalog.heartbeat(wanted, Status::Passing, "")),
+        Verb::Mark => (Operation::Heartbeat, catalog.heartbeat(wanted, Status::Critical, output)),
         Verb::Deregister => (Operation::Deregister, catalog.deregister(wanted)),
         Verb::Compare => {
             let request = catalog.lookup(wanted);

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Field, Object};
+use super::{Field, Object, registry::Registry};
 use crate::{Generation, Host, interface, job::Service};
 
 /// `tags`: the strings of a list.
@@ -62,18 +62,30 @@ pub(crate) struct ConsulExtras {
 }
 
 impl ConsulExtras {
-    pub(crate) fn take(object: &mut Object<'_>) -> Self {
+    pub(crate) fn take(
+        object: &mut Object<'_>,
+        registry: &Registry,
+        generation: Generation,
+    ) -> Self {
         let Some(mut object) = object.take("consul").and_then(|field| field.object()) else {
             return Self::default();
         };
         let tags = object.take("enableTagOverride").and_then(|field| field.boolean());
-        let after = object.take("deregisterCriticalServiceAfter");
-        let extras = Self {
-            enable_tag_override: tags.unwrap_or(false),
-            deregister_critical_after: after.and_then(|field| field.timeout()),
-        };
+        let after_field = object.take("deregisterCriticalServiceAfter");
+        let mut after = after_field.as_ref().and_then(Field::timeout);
         object.finish();
-        extras
+        if let Some(field) = after_field.filter(|_| after.is_some() && registry.is_etcd()) {
+            let why = "what is not renewed leaves etcd when its TTL ends";
+            match generation {
+                // Such files are in use, and did without.
+                Generation::V2 => field.warn(&format!("is not used: {why}")),
+                Generation::V3 => {
+                    registry.refuse_on_etcd(&field, &format!("want it left out: {why}"));
+                }
+            }
+            after = None;
+        }
+        Self { enable_tag_override: tags.unwrap_or(false), deregister_critical_after: after }
     }
 }
 

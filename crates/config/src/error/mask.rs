@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     json5::Span,
-    secrets::{ENDS, Secrets, WORDS},
+    secrets::{ENDS, Secrets, WORDS, speaks_of_a_file},
 };
 
 /// Knows which parts of a text are secret: the values of keys that speak of secrets (`token`), those
@@ -57,7 +57,8 @@ impl Mask {
     }
 }
 
-/// What follows `token:` or `DB_PASSWORD_2:`, in any of the key's forms.
+/// What follows `token:` or `DB_PASSWORD_2:`, in any of the key's forms; not what follows
+/// `tokenFile:`.
 fn values(text: &str) -> Vec<Span> {
     let lower = text.to_ascii_lowercase();
     let mut spans = Vec::new();
@@ -69,6 +70,9 @@ fn values(text: &str) -> Vec<Span> {
             if found >= key_end {
                 let rest = text.get(found..).unwrap_or("");
                 key_end = text.len() - rest.trim_start_matches(is_in_key).len();
+            }
+            if lower.get(found..key_end).is_some_and(speaks_of_a_file) {
+                continue;
             }
             let rest = text.get(key_end..).unwrap_or("");
             let value = rest.trim_start_matches(['"', '\'', '\u{201c}', '\u{201d}']).trim_start();

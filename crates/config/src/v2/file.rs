@@ -5,7 +5,9 @@ use std::{path::PathBuf, time::Duration};
 use crate::{
     Command, Generation, Host, Logging,
     decode::{
-        Field, Object, control, logging,
+        Field, Object, control,
+        drain::drain,
+        logging,
         metadata::meta,
         name::{self, Names, is_service_name},
         registry::{Registry, registry},
@@ -13,7 +15,7 @@ use crate::{
         surroundings::stop_signal,
         telemetry::{Endpoint, endpoint, metric},
     },
-    job::{KillAfter, Restarts, Service, StopSignal},
+    job::{Drain, KillAfter, Restarts, Service, StopSignal},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -50,6 +52,7 @@ pub(super) struct Advertised {
     pub(super) health: Option<Command>,
     pub(super) poll: Duration,
     pub(super) timeout: Option<Duration>,
+    pub(super) drain: Option<Drain>,
 }
 
 pub(super) struct Task {
@@ -89,10 +92,11 @@ impl File {
             coprocesses: objects(root, "coprocesses", coprocess),
             services: Vec::new(),
             tasks: objects(root, "tasks", task),
-            backends: objects(root, "backends", backend),
+            backends: Vec::new(),
             telemetry: None,
             sensors: Vec::new(),
         };
+        file.backends = objects(root, "backends", |object| backend(object, &file.registry));
         if !root.has("consul") && !root.has("etcd") {
             let want = "want one of them, like \"consul\": \"consul:8500\", or \"consul\": false";
             root.problem("neither \"consul\" nor \"etcd\" is given", want);
@@ -109,7 +113,9 @@ impl File {
             names.take(&telemetry.service.name);
             file.telemetry = Some(telemetry);
         }
-        file.services = objects(root, "services", |object| advertised(object, &mut names, host));
+        let registry = &file.registry;
+        file.services =
+            objects(root, "services", |object| advertised(object, &mut names, registry, host));
         file
     }
 }
@@ -191,10 +197,14 @@ fn task(object: &mut Object<'_>) -> Task {
     }
 }
 
-fn backend(object: &mut Object<'_>) -> Backend {
-    let name = object.require("name", "want the service's name in the catalog");
+fn backend(object: &mut Object<'_>, registry: &Registry) -> Backend {
+    let field = object.require("name", "want the service's name in the catalog");
+    let name = field.as_ref().and_then(Field::name).unwrap_or_default();
+    if let Some(field) = field {
+        registry.check_service_name(&field, &name);
+    }
     Backend {
-        name: name.and_then(|field| field.name()).unwrap_or_default(),
+        name,
         tag: object.take("tag").and_then(|field| field.text()),
         poll: poll(object, "poll"),
         on_change: command(object, "onChange"),
@@ -203,10 +213,16 @@ fn backend(object: &mut Object<'_>) -> Backend {
 }
 
 /// A service whose name is not among `names`, to which it is added.
-fn advertised(object: &mut Object<'_>, names: &mut Names, host: &Host) -> Advertised {
+fn advertised(
+    object: &mut Object<'_>,
+    names: &mut Names,
+    registry: &Registry,
+    host: &Host,
+) -> Advertised {
     let field = object.require("name", "want the name to be advertised");
     let name = field.as_ref().and_then(Field::name).unwrap_or_default();
     if let Some(field) = field.filter(|_| !name.is_empty()) {
+        registry.check_service_name(&field, &name);
         if !names.take(&name) {
             let fault = "is the name of another service here, and would replace it in the catalog";
             field.refuse(fault, "want another name");
@@ -228,7 +244,7 @@ fn advertised(object: &mut Object<'_>, names: &mut Names, host: &Host) -> Advert
     service.tags = tags(object);
     service.meta = meta(object);
     service.ttl = ttl.unwrap_or(SECOND);
-    let extras = ConsulExtras::take(object);
+    let extras = ConsulExtras::take(object, registry, Generation::V2);
     service.enable_tag_override = extras.enable_tag_override;
     service.deregister_critical_after = extras.deregister_critical_after;
     Advertised {
@@ -236,6 +252,7 @@ fn advertised(object: &mut Object<'_>, names: &mut Names, host: &Host) -> Advert
         health: object.take("health").and_then(|field| field.command()),
         poll,
         timeout: timeout(object),
+        drain: drain(object).map(|(_, drain)| drain),
     }
 }
 

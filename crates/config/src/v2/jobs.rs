@@ -4,8 +4,8 @@
 //! tasks, sensors, backends, hooks of the end, and the application last. What follows `preStart`
 //! waits for its success.
 //!
-//! Stopping: services are deregistered; `preStop` runs; the application is signalled; `postStop`
-//! runs when it is gone. Coprocesses are the last to go, for a catalog's agent is often one of
+//! Stopping: services are deregistered, and have the time that they want for that to be noticed;
+//! `preStop` runs; the application is signalled; `postStop` runs when it is gone. Coprocesses are the last to go, for a catalog's agent is often one of
 //! them, and deregistration and hooks need it.
 
 use std::{ops::Range, time::Duration};
@@ -46,6 +46,7 @@ pub(super) struct Translated {
 /// early in the list wait for later ones.
 struct Layout {
     coprocesses: Range<usize>,
+    services: Range<usize>,
     sensors: Range<usize>,
     pre_stop: Option<JobId>,
     post_stop: Option<JobId>,
@@ -61,7 +62,7 @@ impl Layout {
             start..next
         };
         let coprocesses = range(file.coprocesses.len());
-        range(file.services.len());
+        let services = range(file.services.len());
         range(file.tasks.len());
         let sensors = range(file.sensors.len());
         range(file.backends.len());
@@ -70,7 +71,8 @@ impl Layout {
         // Without an application `postStop` follows the last coprocess; without that, nothing.
         let has_post_stop = has_application || !coprocesses.is_empty();
         let post_stop = one(file.post_stop.is_some() && has_post_stop);
-        Self { sensors, pre_stop, post_stop, application: one(has_application), coprocesses }
+        let application = one(has_application);
+        Self { coprocesses, services, sensors, pre_stop, post_stop, application }
     }
 }
 
@@ -84,13 +86,20 @@ pub(super) fn translate(
         Some(_) => Trigger::Job(JobId(0), JobEvent::ExitSuccess),
         None => Trigger::Global(GlobalEvent::Startup),
     };
+    let services = file.services.iter().zip(layout.services.clone());
+    let drained = services.filter(|(advertised, _)| advertised.drain.is_some());
+    let drained: Vec<JobId> = drained.map(|(_, id)| JobId(id)).collect();
+    if !drained.is_empty() && layout.application.is_none() && layout.coprocesses.is_empty() {
+        report
+            .warn("drain: is for nothing: there is neither an application nor a coprocess to stop");
+    }
     let mut translation =
         Translation { jobs: Vec::new(), names: reserved(file, &application), after };
     if let Some(command) = &file.pre_start {
         translation.hook("preStart", command, Trigger::Global(GlobalEvent::Startup), Role::Gate);
     }
     for coprocess in &file.coprocesses {
-        translation.coprocess(coprocess, &layout);
+        translation.coprocess(coprocess, &layout, &drained);
     }
     for advertised in &file.services {
         translation.service(advertised);
@@ -129,7 +138,7 @@ pub(super) fn translate(
         }
     }
     if let Some(command) = application {
-        translation.application(command, file.kill_after, file.stop_signal);
+        translation.application(command, file, drained);
     }
     let telemetry = endpoint.map(|endpoint| translation.telemetry(endpoint));
     if translation.jobs.is_empty() {
@@ -220,7 +229,8 @@ impl Translation {
         });
     }
 
-    fn coprocess(&mut self, coprocess: &Coprocess, layout: &Layout) {
+    /// Without an application it is what the `drained` services stand for.
+    fn coprocess(&mut self, coprocess: &Coprocess, layout: &Layout, drained: &[JobId]) {
         let exec = Exec {
             command: coprocess.command.clone(),
             streams: COPROCESS_STREAMS,
@@ -234,8 +244,11 @@ impl Translation {
         // Without an application `postStop` waits for a coprocess, not the other way round.
         let post_stop = layout.application.and(layout.post_stop);
         let stopped = [layout.application, layout.pre_stop, post_stop];
-        job.stop.after =
-            StopAfter { deregistered: true, stopped: stopped.into_iter().flatten().collect() };
+        let mut stopped: Vec<JobId> = stopped.into_iter().flatten().collect();
+        if layout.application.is_none() {
+            stopped.extend(drained);
+        }
+        job.stop.after = StopAfter { deregistered: true, stopped };
         self.push(&coprocess.name, job);
     }
 
@@ -248,7 +261,9 @@ impl Translation {
         };
         let service = advertised.service.clone();
         let name = service.name.clone();
-        self.push(&name, Job { health: Some(health), service: Some(service), ..self.plain() });
+        let mut job = Job { health: Some(health), service: Some(service), ..self.plain() };
+        job.stop.drain = advertised.drain;
+        self.push(&name, job);
     }
 
     fn task(&mut self, task: &Task) {
@@ -284,7 +299,8 @@ impl Translation {
         telemetry
     }
 
-    fn application(&mut self, command: Command, kill_after: KillAfter, signal: StopSignal) {
+    /// Its stop begins when those that are `drained` are.
+    fn application(&mut self, command: Command, file: &File, drained: Vec<JobId>) {
         let exec = Exec {
             command,
             streams: Streams::Inherit,
@@ -292,10 +308,10 @@ impl Translation {
             pid_variable: Some("CONTAINERPILOT_APP_PID".into()),
         };
         let stop = Stop {
-            after: StopAfter { deregistered: true, stopped: Vec::new() },
+            after: StopAfter { deregistered: true, stopped: drained },
             hooks_timeout: None,
-            kill_after,
-            signal,
+            kill_after: file.kill_after,
+            signal: file.stop_signal,
             target: StopTarget::Process,
             announce: Announce::WhenRunning,
             drain: None,

@@ -29,25 +29,36 @@ const CONSUL: Keys = Keys(&[
     ("address", LEAF),
     ("scheme", LEAF),
     ("token", LEAF),
-    (
-        "tls",
-        Keys(&[
-            ("cafile", LEAF),
-            ("capath", LEAF),
-            ("clientcert", LEAF),
-            ("clientkey", LEAF),
-            ("servername", LEAF),
-            ("verify", LEAF),
-        ]),
-    ),
+    ("tokenFile", LEAF),
+    ("namespace", LEAF),
+    ("partition", LEAF),
+    ("maxStale", LEAF),
+    ("tls", TLS),
 ]);
-const ETCD: Keys = Keys(&[("endpoints", LEAF), ("prefix", LEAF)]);
+const TLS: Keys = Keys(&[
+    ("cafile", LEAF),
+    ("capath", LEAF),
+    ("clientcert", LEAF),
+    ("clientkey", LEAF),
+    ("servername", LEAF),
+    ("verify", LEAF),
+]);
+const ETCD: Keys = Keys(&[
+    ("endpoints", LEAF),
+    ("prefix", LEAF),
+    ("username", LEAF),
+    ("password", LEAF),
+    ("tls", TLS),
+]);
 const LOGGING: Keys = Keys(&[("level", LEAF), ("format", LEAF), ("output", LEAF)]);
 const CONTROL: Keys = Keys(&[("socket", LEAF)]);
 
 /// What the deregistration, `preStop` and the rest of a stop may take beside the application. With
 /// the default of 5 s it makes 9 s, which fit in an engine's 10 s.
 const REST_OF_A_STOP: Duration = Duration::from_secs(4);
+
+/// The longest time that a file may hold.
+const LONGEST: Duration = Duration::from_nanos(i64::MAX.unsigned_abs());
 
 /// The words of the command line with their templates; `None` if these cannot be told.
 pub(crate) fn words_as_typed(words: &[String]) -> Option<Vec<String>> {
@@ -92,13 +103,23 @@ pub(crate) fn migration(
     text.set_some("consul", tree.take(root, "consul", &CONSUL));
     text.set_some("etcd", tree.take(root, "etcd", &ETCD));
     text.set_some("logging", tree.take(root, "logging", &LOGGING));
-    if let (true, KillAfter::After(patience)) = (has_application, file.kill_after) {
-        let whole = patience.checked_add(REST_OF_A_STOP).filter(|whole| is_a_duration(*whole));
-        text.set("stopTimeout", duration(whole.unwrap_or(patience)));
+    let patience = match file.kill_after {
+        KillAfter::After(patience) => Some(patience).filter(|_| has_application),
+        KillAfter::AtOnce | KillAfter::Deadline => None,
+    };
+    let drains = file.services.iter().filter_map(|advertised| advertised.drain);
+    let drain = drains.map(|drain| drain.time).max();
+    let whole = [patience, drain].into_iter().flatten();
+    let whole = whole.fold(REST_OF_A_STOP, Duration::saturating_add).min(LONGEST);
+    if let Some(patience) = patience {
+        text.set("stopTimeout", duration(whole));
         text.explain(format!(
             "Was {}, for the application alone; now it is for all of a stop.",
             scalar(duration(patience))
         ));
+    } else if drain.is_some() {
+        text.set("stopTimeout", duration(whole));
+        text.explain("The drain is a part of it.");
     }
     text.set_some("control", tree.take(root, "control", &CONTROL));
     text.set("jobs", Out::List(writer.jobs));
@@ -134,11 +155,6 @@ fn by_nature(writer: &mut Writer<'_>, has_application: bool) {
     if !writer.file.services.is_empty() || writer.file.telemetry.is_some() {
         writer.warn("the ids of checks in the catalog begin with \"service:\"");
     }
-}
-
-/// Whether a file may hold it.
-fn is_a_duration(duration: Duration) -> bool {
-    duration.as_nanos() <= i64::MAX.unsigned_abs().into()
 }
 
 /// A duration as one would write it.

@@ -2,11 +2,16 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::when::{self, RawWhen};
+use super::{
+    elections::elections,
+    watches,
+    when::{self, RawWhen},
+};
 use crate::{
-    Command, Generation, Host, Logging,
+    Command, Election, Generation, Host, Logging, Watch,
     decode::{
         Field, Object, control,
+        drain::drain,
         logging::{self, streams},
         metadata::meta,
         name::{self, Names, is_service_name},
@@ -16,7 +21,8 @@ use crate::{
         telemetry::{Endpoint, endpoint, metric},
     },
     job::{
-        Backoff, Health, InitialStatus, Restarts, Role, Service, StopSignal, Streams, Surroundings,
+        Backoff, Drain, Health, InitialStatus, Restarts, Role, Service, StopSignal, Streams,
+        Surroundings,
     },
     json5::Value,
 };
@@ -41,7 +47,8 @@ pub(super) struct File<'a> {
     pub(super) stop_timeout: Duration,
     pub(super) control: PathBuf,
     pub(super) jobs: Vec<RawJob<'a>>,
-    pub(super) watches: Vec<Watched>,
+    pub(super) watches: Vec<Watch>,
+    pub(super) elections: Vec<Election>,
     pub(super) telemetry: Option<Endpoint>,
 }
 
@@ -59,18 +66,13 @@ pub(super) struct RawJob<'a> {
     pub(super) streams: Streams,
     pub(super) surroundings: Surroundings,
     pub(super) stop_signal: Option<StopSignal>,
+    /// With its field, for errors.
+    pub(super) drain: Option<(Field<'a>, Drain)>,
     pub(super) role: Role,
     /// The names of the jobs that stop before this one, each with its field.
     pub(super) stop_after: Vec<(Field<'a>, String)>,
     /// With its field, for errors.
     pub(super) backoff: Option<(Field<'a>, Backoff)>,
-}
-
-pub(super) struct Watched {
-    pub(super) name: String,
-    pub(super) tag: Option<String>,
-    pub(super) datacenter: Option<String>,
-    pub(super) interval: Duration,
 }
 
 impl<'a> File<'a> {
@@ -84,6 +86,7 @@ impl<'a> File<'a> {
             control: control::socket(root).unwrap_or_else(|| control::SOCKET.into()),
             jobs: Vec::new(),
             watches: Vec::new(),
+            elections: Vec::new(),
             telemetry: None,
         };
         let mut services = Names::default();
@@ -101,75 +104,67 @@ impl<'a> File<'a> {
             file.telemetry = Some(telemetry);
         }
         let jobs = root.take("jobs").map_or_else(Vec::new, |field| field.items());
-        file.jobs = read_jobs(&jobs, services, host);
+        file.jobs = read_jobs(&jobs, &mut services, &file.registry, host);
         let watches = root.take("watches").map_or_else(Vec::new, |field| field.items());
         for field in &watches {
             if let Some(mut object) = field.object() {
-                let watch = watch(&mut object, &file.watches);
+                let watch = watches::watch(&mut object, &file.watches, &file.registry);
                 file.watches.push(watch);
                 object.finish();
             }
         }
-        file.needs_catalog(&jobs, &watches);
+        let fields = root.take("elections").map_or_else(Vec::new, |field| field.items());
+        file.elections = elections(&fields, &mut services, &file.registry, host);
+        file.needs_catalog(&jobs, &watches, &fields);
         file
     }
 
-    /// Advertising and watching want a catalog. Where the file wants none, what is advertised is
-    /// checked and nothing more.
-    fn needs_catalog(&self, jobs: &[Field<'_>], watches: &[Field<'_>]) {
-        match &self.registry {
-            Registry::Of(_) => return,
-            Registry::Off => {
-                if let Some(object) = watches.first().and_then(Field::object) {
-                    let rule = "want a catalog, or no watches";
-                    object.problem("watches, but \"consul\" is false", rule);
-                }
-                return;
-            }
-            Registry::Absent => {}
+    /// Advertising, watching and standing want a catalog. Where the file wants none, what is
+    /// advertised is checked and nothing more.
+    fn needs_catalog(&self, jobs: &[Field<'_>], watches: &[Field<'_>], elections: &[Field<'_>]) {
+        if let Registry::Of(_) = self.registry {
+            return;
         }
         let advertised = self.jobs.iter().position(|job| job.service.is_some());
-        let advertised = advertised.and_then(|index| jobs.get(index));
-        let (field, what) = match (advertised, watches.first()) {
-            (Some(field), _) => (field, "is advertised"),
-            (None, Some(field)) => (field, "watches"),
-            (None, None) => return,
+        let advertised = match self.registry {
+            Registry::Absent => advertised.and_then(|index| jobs.get(index)),
+            _ => None,
+        };
+        let others = [(watches, "watches"), (elections, "elections")];
+        let first = others.iter().find_map(|(fields, what)| Some((fields.first()?, *what)));
+        let Some((field, what)) = advertised.map(|field| (field, "is advertised")).or(first) else {
+            return;
+        };
+        let (fault, rule) = match self.registry {
+            Registry::Absent => (
+                format!("{what}, but neither \"consul\" nor \"etcd\" is given"),
+                match advertised {
+                    Some(_) => {
+                        "want one of them, like \"consul\": \"consul:8500\", or \"consul\": false"
+                            .into()
+                    }
+                    None => "want one of them, like \"consul\": \"consul:8500\"".into(),
+                },
+            ),
+            _ => (
+                format!("{what}, but \"consul\" is false"),
+                format!("want a catalog, or no {what}"),
+            ),
         };
         if let Some(object) = field.object() {
-            let fault = format!("{what}, but neither \"consul\" nor \"etcd\" is given");
-            let rule = match advertised {
-                Some(_) => {
-                    "want one of them, like \"consul\": \"consul:8500\", or \"consul\": false"
-                }
-                None => "want one of them, like \"consul\": \"consul:8500\"",
-            };
-            object.problem(&fault, rule);
+            object.problem(&fault, &rule);
         }
     }
-}
-
-fn watch(object: &mut Object<'_>, others: &[Watched]) -> Watched {
-    let field = object.require("name", "want the service's name in the catalog");
-    let interval = object.require("interval", "want a number of seconds from 1 on");
-    let watched = Watched {
-        name: field.as_ref().and_then(Field::name).unwrap_or_default(),
-        tag: object.take("tag").and_then(|field| field.text()),
-        datacenter: object.take("dc").and_then(|field| field.text()),
-        interval: interval.and_then(|field| field.duration(SECOND)).unwrap_or(SECOND),
-    };
-    let same = |other: &Watched| {
-        (&other.name, &other.tag, &other.datacenter)
-            == (&watched.name, &watched.tag, &watched.datacenter)
-    };
-    if let Some(field) = field.filter(|_| others.iter().any(same)) {
-        let rule = "want another \"tag\" or \"dc\" beside the same name";
-        field.refuse("is watched already", rule);
-    }
-    watched
 }
 
 /// Reads all jobs. Names that the file gives come before those that are made from commands.
-fn read_jobs<'a>(fields: &[Field<'a>], mut services: Names, host: &Host) -> Vec<RawJob<'a>> {
+/// `services` are the names of what is advertised, to which theirs are added.
+fn read_jobs<'a>(
+    fields: &[Field<'a>],
+    services: &mut Names,
+    registry: &Registry,
+    host: &Host,
+) -> Vec<RawJob<'a>> {
     let mut names = Names::default();
     let mut jobs = Vec::new();
     for field in fields {
@@ -178,7 +173,7 @@ fn read_jobs<'a>(fields: &[Field<'a>], mut services: Names, host: &Host) -> Vec<
             jobs.push(RawJob::stand_in());
             continue;
         };
-        let job = job(&mut object, &mut names, &mut services, host);
+        let job = job(&mut object, &mut names, services, registry, host);
         object.finish();
         jobs.push(job);
     }
@@ -194,6 +189,7 @@ fn job<'a>(
     object: &mut Object<'a>,
     names: &mut Names,
     services: &mut Names,
+    registry: &Registry,
     host: &Host,
 ) -> RawJob<'a> {
     let exec_field = object.take("exec");
@@ -229,7 +225,12 @@ fn job<'a>(
         service
     });
     // Read in any case: the keys are known, whether there is a port or not.
-    let extras = ConsulExtras::take(object);
+    let extras = ConsulExtras::take(object, registry, Generation::V3);
+    let drain = drain(object);
+    if let Some((field, _)) = drain.as_ref().filter(|_| service.is_none()) {
+        let rule = "want a \"port\" beside it, or none: there is nothing to be noticed";
+        field.refuse("is the drain of something that is not advertised", rule);
+    }
     let tags = tags(object);
     let meta = meta(object);
     let initial = object.take_any(&["initialStatus", "initial_status"]);
@@ -258,6 +259,7 @@ fn job<'a>(
         role: role(object, &when, exec.is_some()),
         surroundings: surroundings(object),
         stop_signal: stop_signal(object),
+        drain,
         stop_after: object
             .take("stopAfter")
             .map_or_else(Vec::new, |field| field.strings())
@@ -310,6 +312,7 @@ impl RawJob<'_> {
             streams: Streams::Raw,
             surroundings: Surroundings::default(),
             stop_signal: None,
+            drain: None,
             role: Role::Ordinary,
             stop_after: Vec::new(),
             backoff: None,

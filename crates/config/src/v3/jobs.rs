@@ -1,5 +1,7 @@
 //! 3.x jobs as the program's.
 
+use std::time::Duration;
+
 use super::{
     file::{File, RawJob},
     order,
@@ -14,10 +16,14 @@ use crate::{
     variable::pid_variable,
 };
 
+/// What hooks and drains leave of the time for a stop to processes (of a short one half).
+const RESERVE: Duration = Duration::from_secs(2);
+
 pub(super) fn translate(file: &File<'_>, report: &Report<'_>) -> Vec<Job> {
     let names = Names {
         jobs: file.jobs.iter().map(|job| job.name.as_str()).collect(),
         watches: file.watches.iter().map(|watch| watch.name.as_str()).collect(),
+        elections: file.elections.iter().map(|election| election.name.as_str()).collect(),
     };
     let mut jobs: Vec<Job> = file.jobs.iter().map(|job| translated(job, file, &names)).collect();
     stop_after(&mut jobs, file, &names);
@@ -71,6 +77,14 @@ fn translated(raw: &RawJob<'_>, file: &File<'_>, names: &Names<'_>) -> Job {
         None if restarts_by_itself => Backoff::Exponential,
         None => Backoff::None,
     };
+    let room = file.stop_timeout.saturating_sub(RESERVE).max(file.stop_timeout / 2);
+    if let Some((field, drain)) = &raw.drain
+        && drain.time > room
+    {
+        let whole = file.stop_timeout;
+        let fault = format!("is more than the {room:?} that a stop of {whole:?} has for it");
+        field.refuse(&fault, "want less, or more as the file's \"stopTimeout\"");
+    }
     Job {
         name: raw.name.clone(),
         exec: raw.exec.clone().map(|command| Exec {
@@ -92,9 +106,23 @@ fn translated(raw: &RawJob<'_>, file: &File<'_>, names: &Names<'_>) -> Job {
             signal: raw.stop_signal.unwrap_or(StopSignal::Term),
             target: StopTarget::Group,
             announce: Announce::Always,
-            drain: None,
+            drain: raw.drain.as_ref().map(|(_, drain)| *drain),
         },
         role: raw.role,
+    }
+}
+
+/// A drain is for the sake of a process: the job's own, or that of one which stops after it.
+pub(super) fn report_idle_drains(jobs: &[Job], report: &Report<'_>) {
+    for (index, job) in jobs.iter().enumerate() {
+        let waits = |other: &Job| other.stop.after.stopped.contains(&JobId(index));
+        if job.stop.drain.is_some() && job.exec.is_none() && !jobs.iter().any(waits) {
+            report.warn(format!(
+                "jobs ({}).drain: is for nothing: the job has no exec, and no other has it in its \
+                 stopAfter",
+                job.name
+            ));
+        }
     }
 }
 

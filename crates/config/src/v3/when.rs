@@ -7,9 +7,10 @@ use crate::{
         Field, Object,
         suggestion::{did_you_mean, one_of},
     },
+    election::ElectionId,
     job::{
-        Condition, Frequency, GlobalEvent, JobEvent, JobId, Need, SignalEvent, Trigger, WatchEvent,
-        When,
+        Condition, ElectionEvent, Frequency, GlobalEvent, JobEvent, JobId, Need, SignalEvent,
+        Trigger, WatchEvent, When,
     },
     json5::Value,
     watch::WatchId,
@@ -34,6 +35,8 @@ const WATCH_EVENTS: [(&str, WatchEvent); 3] = [
     ("healthy", WatchEvent::Healthy),
     ("unhealthy", WatchEvent::Unhealthy),
 ];
+const ELECTION_EVENTS: [(&str, ElectionEvent); 2] =
+    [("elected", ElectionEvent::Elected), ("demoted", ElectionEvent::Demoted)];
 
 /// The names of all events.
 pub(crate) fn events() -> impl Iterator<Item = &'static str> {
@@ -41,7 +44,8 @@ pub(crate) fn events() -> impl Iterator<Item = &'static str> {
     let of_watches = WATCH_EVENTS.iter().map(|(name, _)| *name);
     // Some are of both.
     let of_watches = of_watches.filter(|name| !JOB_EVENTS.iter().any(|(other, _)| other == name));
-    of_jobs.chain(of_watches).chain(GLOBAL_EVENTS.iter().map(|(name, _)| *name))
+    let of_elections = ELECTION_EVENTS.iter().map(|(name, _)| *name);
+    of_jobs.chain(of_watches).chain(of_elections).chain(GLOBAL_EVENTS.iter().map(|(name, _)| *name))
 }
 
 /// A `when` whose names are not resolved.
@@ -193,6 +197,7 @@ fn condition([source, once, each]: [Option<Field<'_>>; 3]) -> RawCondition<'_> {
 pub(super) struct Names<'a> {
     pub(super) jobs: Vec<&'a str>,
     pub(super) watches: Vec<&'a str>,
+    pub(super) elections: Vec<&'a str>,
 }
 
 impl RawWhen<'_> {
@@ -306,6 +311,10 @@ impl RawCondition<'_> {
                     None => Vec::new(),
                 }
             }
+            Some(Source::Election(election)) => {
+                let event = choose(field, event, "an election", &ELECTION_EVENTS);
+                event.map(|event| Trigger::Election(election, event)).into_iter().collect()
+            }
             Some(Source::Job(job)) => {
                 let event = choose(field, event, "a job", &JOB_EVENTS);
                 event.map(|event| Trigger::Job(job, event)).into_iter().collect()
@@ -320,6 +329,7 @@ enum Source {
     Job(JobId),
     /// All that have the name: those of several tags or datacenters.
     Watches(Vec<WatchId>),
+    Election(ElectionId),
 }
 
 impl Names<'_> {
@@ -356,9 +366,20 @@ impl Names<'_> {
             }
             return Some(Source::Watches(found));
         }
-        if self.watches.contains(&source) {
-            field.refuse("names no job", format!("did you mean \"watch.{source}\"?"));
-            return None;
+        if let Some(name) = source.strip_prefix("election.") {
+            let found = self.elections.iter().position(|election| *election == name);
+            if found.is_none() {
+                let elections = self.elections.iter().map(|name| format!("election.{name}"));
+                let known: Vec<String> = elections.collect();
+                field.refuse("names no election", known_names(source, "elections", &known));
+            }
+            return found.map(|index| Source::Election(ElectionId(index)));
+        }
+        for (names, kind) in [(&self.watches, "watch"), (&self.elections, "election")] {
+            if names.contains(&source) {
+                field.refuse("names no job", format!("did you mean \"{kind}.{source}\"?"));
+                return None;
+            }
         }
         let named = self.jobs.iter().filter(|name| !name.is_empty());
         let known: Vec<String> = named.map(|&name| name.to_owned()).collect();
@@ -369,9 +390,11 @@ impl Names<'_> {
 
 /// An event of the program. If it is one of jobs, a source is missing.
 fn global(field: &Field<'_>, event: &str, jobs: &[&str]) -> Option<Trigger> {
-    let is_job_event = JOB_EVENTS.iter().any(|(name, _)| *name == event) || event == "changed";
-    if is_job_event {
+    let is_global = GLOBAL_EVENTS.iter().any(|(name, _)| *name == event);
+    if !is_global && events().any(|name| name == event) {
+        let of_election = ELECTION_EVENTS.iter().any(|(name, _)| *name == event);
         let rule = match jobs.iter().find(|name| !name.is_empty()) {
+            _ if of_election => "want \"election.NAME\" as its \"source\"".into(),
             Some(job) => format!("want a \"source\" beside it, like \"{job}\""),
             None => "want a job or a watch as its \"source\"".into(),
         };

@@ -13,7 +13,7 @@ use config::{
 use consul::{Address, Consul, Options, Tls, Token};
 use tokio::{sync::mpsc, task::JoinSet};
 
-use crate::machine::{Deregistration, Instances, Kept};
+use crate::machine::{Deregistration, Instances, Kept, Notified};
 
 /// What etcd is answered with.
 pub(super) const NO_ETCD: &str =
@@ -42,7 +42,7 @@ pub(super) struct Discovery {
     watches: JoinSet<()>,
     changes: mpsc::Receiver<(WatchId, Arc<[catalog::Instance]>)>,
     changed: mpsc::Sender<(WatchId, Arc<[catalog::Instance]>)>,
-    deregistrations: JoinSet<(JobId, Deregistration)>,
+    deregistrations: JoinSet<(JobId, Deregistration, Notified)>,
 }
 
 /// What makes two instances the same, in each generation of configurations.
@@ -105,8 +105,8 @@ pub(super) struct Connection {
 pub(super) enum News {
     /// These instances are healthy now.
     Changed(WatchId, Arc<[catalog::Instance]>),
-    /// A deregistration is over.
-    Deregistered(JobId, Deregistration),
+    /// A deregistration (or marking) is over.
+    Deregistered(JobId, Deregistration, Notified),
 }
 
 impl Discovery {
@@ -182,21 +182,24 @@ impl Discovery {
             (before, id, outcome)
         });
         self.deregistrations.spawn(async move {
-            if let Some((before, id, outcome)) = outcome {
-                let outcome = tokio::time::timeout(DEREGISTRATION_PATIENCE, outcome).await;
-                match outcome {
-                    _ if before == Presence::Never => {}
-                    Ok(catalog::Deregistration::Acknowledged) => {}
-                    Ok(catalog::Deregistration::GaveUp(why)) => {
-                        log::warn!("{id} could not be taken out of the catalog: {why}");
-                    }
-                    Err(_) => log::warn!(
+            let Some((before, id, outcome)) = outcome else { return (job, number, Notified::No) };
+            let outcome = tokio::time::timeout(DEREGISTRATION_PATIENCE, outcome).await;
+            let notified = match outcome {
+                _ if before == Presence::Never => Notified::No,
+                Ok(catalog::Deregistration::Acknowledged) => Notified::Yes,
+                Ok(catalog::Deregistration::GaveUp(why)) => {
+                    log::warn!("{id} could not be taken out of the catalog: {why}");
+                    Notified::No
+                }
+                Err(_) => {
+                    log::warn!(
                         "{id} could not be taken out of the catalog within \
                          {DEREGISTRATION_PATIENCE:?}; it is tried again for an hour, or as long as we run"
-                    ),
+                    );
+                    Notified::No
                 }
-            }
-            (job, number)
+            };
+            (job, number, notified)
         });
     }
 
@@ -342,8 +345,8 @@ impl Discovery {
                 }
                 Some(over) = self.deregistrations.join_next() => {
                     // A task that panicked would have ended the program; none is ever aborted.
-                    if let Ok((job, number)) = over {
-                        return News::Deregistered(job, number);
+                    if let Ok((job, number, notified)) = over {
+                        return News::Deregistered(job, number, notified);
                     }
                 }
                 else => std::future::pending().await,

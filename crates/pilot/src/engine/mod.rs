@@ -210,7 +210,9 @@ impl Engine {
                 None
             }
             news = self.discovery.next() => Some(match news {
-                News::Deregistered(job, number) => Input::Deregistered(job, number),
+                News::Deregistered(job, number, notified) => {
+                    Input::Deregistered(job, number, notified)
+                }
                 News::Changed(watch, instances) => self.changed(watch, &instances),
             }),
             Some(_) = self.closing.join_next() => None,
@@ -292,7 +294,7 @@ impl Engine {
     fn perform(&mut self, actions: Vec<Action>) -> Option<u8> {
         for action in actions {
             match action {
-                Action::Spawn(job) => {
+                Action::Spawn(job, _) => {
                     let begun = Instant::now();
                     let failed = self.children.start(job, &mut self.environment, &self.sensors);
                     self.time_start(begun);
@@ -311,6 +313,9 @@ impl Engine {
                 Action::Passing(job) => self.discovery.passing(job),
                 Action::Failing(job) => self.discovery.failing(job),
                 Action::Deregister(job, number) => self.discovery.deregister(job, number),
+                Action::Mark(job, number) => self.discovery.deregister(job, number),
+                Action::Stand(_) => {}
+                Action::Resign(election) => self.inputs.push_back(Input::Resigned(election)),
                 Action::Watch(watch) => self.discovery.watch(watch),
                 Action::Published(event) => self.published(event),
                 Action::Unreachable(job) => {

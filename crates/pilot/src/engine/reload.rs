@@ -3,14 +3,14 @@
 
 use std::{path::Path, sync::Arc, time::Instant};
 
-use config::{Config, Generation, job::JobEvent, watch::WatchId};
+use config::{Config, job::JobEvent, watch::WatchId};
 use control::{Server, Socket};
 
 use super::{Engine, children::Plan, control::Control, discovery::Discovery};
 use crate::{
     environment::Changes,
     logging,
-    machine::{Input, Kept},
+    machine::{Input, Kept, successor},
     telemetry::Endpoint,
 };
 
@@ -151,15 +151,7 @@ impl Engine {
     /// those of others in the next one.
     fn translate(&mut self, kept: &Kept, next: &Config) {
         let old = self.machine.config();
-        let watch = |id: WatchId| {
-            let known = old.watches.get(id.0)?;
-            // In 3.x the first of a name speaks for all of them.
-            let same = |other: &config::Watch| {
-                other.name == known.name
-                    && (next.generation == Generation::V3 || other.subject == known.subject)
-            };
-            next.watches.iter().position(same).map(WatchId)
-        };
+        let watch = |id: WatchId| successor(old, next, id);
         let inputs = std::mem::take(&mut self.inputs);
         self.inputs = inputs.into_iter().filter_map(|input| kept.translate(input, watch)).collect();
     }

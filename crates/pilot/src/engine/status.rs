@@ -153,6 +153,7 @@ fn state(view: &JobView, job: &config::Job) -> wire::JobState {
         // Without a process of its own it does what it is there for.
         State::Idle if job.exec.is_none() => wire::JobState::Running,
         State::Idle => wire::JobState::Idle,
+        State::Draining => wire::JobState::Draining,
         State::Stopping => wire::JobState::Stopping,
         State::Completed => wire::JobState::Completed,
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use config::job::{JobEvent, JobId, Trigger};
 use process::ExitStatus;
 
-use super::{Action, CheckRun, Machine};
+use super::{Action, CheckRun, Listing, Machine};
 
 /// Where a job's check stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +115,9 @@ impl Machine {
         };
         if advertised {
             self.actions.push(action);
+            if action == Action::Passing(id) {
+                self.job_mut(id).listing = Listing::In;
+            }
         }
         let health = &mut self.job_mut(id).health;
         if health.is_none_or(|(before, _)| before != event) {

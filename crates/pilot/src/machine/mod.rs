@@ -7,10 +7,14 @@
 //! wants to be asked again with [`Input::Tick`].
 //!
 //! The parts: inputs, events and phases here, the runs of a job's process in `run`, its checks in
-//! `health`, stopping in `stop`, what can still happen in `reach`, how the next configuration takes
-//! over in `succession`, what there is to be seen from outside in `view`.
+//! `health`, its service's way out of the catalog in `departure`, maintenance in `maintenance`,
+//! stopping in `stop`, elections in `election`, what can still happen in `reach`, how the next
+//! configuration takes over in `succession`, what there is to be seen from outside in `view`.
 
+mod departure;
+mod election;
 mod health;
+mod maintenance;
 mod reach;
 mod run;
 mod stop;
@@ -25,15 +29,20 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use config::{
     Config,
+    election::ElectionId,
     job::{GlobalEvent, Job, JobEvent, JobId, Restarts, SignalEvent, Trigger, WatchEvent, When},
     watch::WatchId,
 };
 use process::ExitStatus;
 
+use departure::Listing;
+use election::Candidacy;
 use health::Check;
+pub(crate) use maintenance::Maintenance;
 use run::Run;
+pub(crate) use run::Reason;
 use stop::{Cause, StopStep};
-pub(crate) use succession::Kept;
+pub(crate) use succession::{Kept, successor};
 pub(crate) use view::{JobView, State};
 
 /// Something that happened.
@@ -47,10 +56,17 @@ pub(crate) enum Input {
     Exited(JobId, ExitStatus),
     /// The check with this number has exited, or could not be started.
     Checked(JobId, CheckRun, ExitStatus),
-    /// The deregistration with this number is over, one way or the other.
-    Deregistered(JobId, Deregistration),
+    /// The deregistration (or marking) with this number is over, one way or the other.
+    Deregistered(JobId, Deregistration, Notified),
     /// A watch has seen a change; these instances are healthy now.
     Changed(WatchId, Instances),
+    /// We are elected.
+    Elected(ElectionId),
+    /// We are not elected any more.
+    Demoted(ElectionId),
+    /// We do not stand any more, as was asked for; or it has taken so long that nobody should wait
+    /// for it.
+    Resigned(ElectionId),
     /// A signal that jobs can wait for.
     Signal(SignalEvent),
     /// Take every service out of the catalog, or bring them back.
@@ -77,15 +93,6 @@ impl Instances {
     }
 }
 
-/// Whether services are kept out of the catalog.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Maintenance {
-    /// They are.
-    On,
-    /// They are not.
-    Off,
-}
-
 /// How a stop is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Urgency {
@@ -103,11 +110,20 @@ pub(crate) struct CheckRun(u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Deregistration(u64);
 
+/// Whether those who use a service could learn from the catalog that it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notified {
+    /// They can: the catalog says so.
+    Yes,
+    /// Nobody knew the service, or the catalog has not acknowledged that it goes.
+    No,
+}
+
 /// Something to be done. Performed in the order given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Start the job's process; report [`Input::Exited`] once for each.
-    Spawn(JobId),
+    /// Start the job's process, for this reason; report [`Input::Exited`] once for each.
+    Spawn(JobId, Reason),
     /// Ask the job's process to stop.
     Terminate(JobId),
     /// SIGKILL to the process group of the job.
@@ -124,8 +140,14 @@ pub(crate) enum Action {
     Failing(JobId),
     /// Take the service out; report [`Input::Deregistered`] once, and soon.
     Deregister(JobId, Deregistration),
+    /// Let the service stay as a critical one; report [`Input::Deregistered`] once, and soon.
+    Mark(JobId, Deregistration),
     /// Begin to watch.
     Watch(WatchId),
+    /// Stand in an election; report [`Input::Elected`] and [`Input::Demoted`] from now on.
+    Stand(ElectionId),
+    /// Stand no longer, give the lock back; report [`Input::Resigned`] once, and soon.
+    Resign(ElectionId),
     /// An event was published: for the log.
     Published(Trigger),
     /// The job will never start: what it waits for cannot come any more. For the log.
@@ -166,6 +188,7 @@ pub(crate) struct JobState {
     check: Check,
     checks: u64,
     stop: StopStep,
+    listing: Listing,
     /// Restarts (or further periods) that are left.
     restarts: Restarts,
     /// Failures in a row, for the back-off.
@@ -200,9 +223,12 @@ pub(crate) struct Machine {
     phase: Phase,
     /// What is wished.
     maintenance: Maintenance,
+    /// What holds for services and elections.
+    applied: Maintenance,
     /// What the jobs have been told.
     told: Maintenance,
     watching: Vec<bool>,
+    elections: Vec<Candidacy>,
     events: VecDeque<Trigger>,
     actions: Vec<Action>,
     deregistrations: u64,
@@ -220,9 +246,11 @@ impl Machine {
         Machine {
             jobs: config.jobs.iter().map(|job| JobState::new(job, now)).collect(),
             watching: vec![false; config.watches.len()],
+            elections: vec![Candidacy::Out; config.elections.len()],
             config,
             phase: Phase::New,
             maintenance: Maintenance::Off,
+            applied: Maintenance::Off,
             told: Maintenance::Off,
             events: VecDeque::new(),
             actions: Vec::new(),
@@ -244,11 +272,6 @@ impl Machine {
         matches!(self.phase, Phase::Stopping(_) | Phase::Ended)
     }
 
-    /// Whether services are kept out of the catalog.
-    pub(crate) fn maintenance(&self) -> Maintenance {
-        self.maintenance
-    }
-
     /// Takes what happened and answers what is to be done.
     pub(crate) fn on(&mut self, input: Input, now: Instant) -> Vec<Action> {
         if self.phase == Phase::Ended {
@@ -259,8 +282,13 @@ impl Machine {
             Input::Tick => self.tick(now),
             Input::Exited(job, status) => self.exited(job, status, now),
             Input::Checked(job, run, status) => self.checked(job, run, status, now),
-            Input::Deregistered(job, number) => self.deregistered(job, number, now),
+            Input::Deregistered(job, number, notified) => {
+                self.deregistered(job, number, notified, now);
+            }
             Input::Changed(watch, instances) => self.changed(watch, instances),
+            Input::Elected(election) => self.elected(election),
+            Input::Demoted(election) => self.demoted(election),
+            Input::Resigned(election) => self.resigned(election),
             Input::Signal(signal) => self.signalled(signal),
             Input::Maintenance(wanted) => self.maintain(wanted, now),
             Input::ToggleMaintenance => self.maintain(self.maintenance.other(), now),
@@ -278,9 +306,10 @@ impl Machine {
 
     /// When the machine wants an [`Input::Tick`]; `None` if nothing is timed.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let limits = [self.limits.force, self.limits.abandon];
+        let limits = [self.limits.force, self.limits.abandon, self.end_of_drains()];
         let jobs = self.jobs.iter().flat_map(JobState::deadlines);
-        limits.into_iter().chain(jobs).flatten().min()
+        let elections = self.elections.iter().map(Candidacy::deadline);
+        limits.into_iter().chain(jobs).chain(elections).flatten().min()
     }
 
     fn started(&mut self, now: Instant) {
@@ -299,6 +328,7 @@ impl Machine {
         self.publish(Trigger::Global(GlobalEvent::Startup));
         self.inherit(now);
         self.apply_maintenance(now);
+        self.stand();
     }
 
     /// While a configuration is replaced its jobs may be neither the old nor the new ones: the
@@ -323,6 +353,7 @@ impl Machine {
             self.tick_check(id, now);
             self.tick_stop(id, now);
         }
+        self.tick_elections(now);
     }
 
     fn changed(&mut self, watch: WatchId, instances: Instances) {
@@ -334,40 +365,6 @@ impl Machine {
                 Instances::None => WatchEvent::Unhealthy,
             },
         ));
-    }
-
-    fn maintain(&mut self, wanted: Maintenance, now: Instant) {
-        let late = matches!(self.phase, Phase::Stopping(_) | Phase::Ended);
-        if self.maintenance == wanted || late {
-            return;
-        }
-        self.maintenance = wanted;
-        if self.phase != Phase::New {
-            self.apply_maintenance(now);
-        }
-    }
-
-    fn apply_maintenance(&mut self, now: Instant) {
-        let wanted = self.maintenance;
-        if std::mem::replace(&mut self.told, wanted) == wanted {
-            return;
-        }
-        self.publish(Trigger::Global(match wanted {
-            Maintenance::On => GlobalEvent::EnterMaintenance,
-            Maintenance::Off => GlobalEvent::ExitMaintenance,
-        }));
-        for id in self.ids() {
-            if self.spec(id).service.is_none() || !self.job(id).advertises() {
-                continue;
-            }
-            match wanted {
-                Maintenance::On => {
-                    self.check_off(id);
-                    self.deregister(id);
-                }
-                Maintenance::Off => self.advertise(id, now),
-            }
-        }
     }
 
     /// Makes an event known to every job, in order, after the events that are already waiting.
@@ -388,6 +385,8 @@ impl Machine {
             for id in self.ids() {
                 moved |= self.advance(id, now);
             }
+            moved |= self.advance_elections();
+            self.tell_of_maintenance(now);
             if !moved && self.events.is_empty() {
                 moved = self.complete_unreachable(now);
             }
@@ -441,15 +440,6 @@ impl Machine {
     }
 }
 
-impl Maintenance {
-    fn other(self) -> Maintenance {
-        match self {
-            Maintenance::On => Maintenance::Off,
-            Maintenance::Off => Maintenance::On,
-        }
-    }
-}
-
 impl JobState {
     fn new(job: &Job, now: Instant) -> JobState {
         JobState {
@@ -457,6 +447,7 @@ impl JobState {
             check: Check::Off,
             checks: 0,
             stop: StopStep::Live,
+            listing: Listing::In,
             restarts: job.restarts,
             failures: 0,
             period: None,

@@ -70,8 +70,8 @@ impl Machine {
             Trigger::Global(GlobalEvent::Shutdown) => !stopping,
             Trigger::Global(GlobalEvent::EnterMaintenance | GlobalEvent::ExitMaintenance)
             | Trigger::Watch(..)
-            | Trigger::Election(..)
             | Trigger::Signal(_) => !stopping,
+            Trigger::Election(id, _) => self.can_be_voted(id),
             Trigger::Job(source, event) => {
                 let source = self.job(source);
                 match event {
@@ -90,11 +90,11 @@ impl Machine {
     }
 
     /// Whether every job has completed, or waits only for the end of the program. A program with
-    /// watches or a metrics endpoint but no other job at all has something to stay for.
+    /// watches, elections or a metrics endpoint but no other job at all has something to stay for.
     pub(super) fn nothing_can_run(&self) -> bool {
         let company = |id: &JobId| self.spec(*id).role == Role::Companion;
         if self.jobs.is_empty() {
-            return self.config.watches.is_empty();
+            return self.config.watches.is_empty() && self.config.elections.is_empty();
         }
         if self.ids().all(|id| company(&id)) {
             return self.ids().all(|id| self.job(id).stop == StopStep::Stopped);

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use config::{
     Generation,
-    job::{Backoff, Frequency, JobEvent, JobId, Need, Restarts, Role, Trigger, When},
+    job::{Backoff, Frequency, JobEvent, JobId, Need, Restarts, Role, Trigger, WatchEvent, When},
+    watch::WatchId,
 };
 use process::ExitStatus;
 
-use super::{Action, JobState, Machine, Maintenance, Phase, Ran, StopStep, stop::Cause};
+use super::{Action, JobState, Listing, Machine, Maintenance, Phase, Ran, StopStep, stop::Cause};
 
 /// The first wait of a back-off.
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
@@ -16,6 +17,35 @@ const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// A run that lasted this long ends a series of failures.
 const STABLE: Duration = Duration::from_secs(60);
+
+/// Why a job's process is started, as far as it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// An event of a watch; of several, the last one.
+    Watch(WatchId, WatchEvent),
+    /// Something else has happened.
+    Other,
+    /// It has exited.
+    Restart,
+}
+
+impl Reason {
+    fn of(event: Trigger) -> Reason {
+        match event {
+            Trigger::Watch(watch, event) => Reason::Watch(watch, event),
+            _ => Reason::Other,
+        }
+    }
+
+    /// After this there came another event, and the process has not been started yet. It is told
+    /// of a watch's event whatever else has happened.
+    fn and(self, event: Trigger) -> Reason {
+        match (self, Reason::of(event)) {
+            (Reason::Watch(..), Reason::Other) => self,
+            (_, reason) => reason,
+        }
+    }
+}
 
 /// Where a job's process stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +61,15 @@ pub(crate) enum Run {
         since: Instant,
         /// When it is killed.
         timeout: Option<Instant>,
-        /// A trigger came meanwhile.
-        held: bool,
+        /// What came meanwhile and starts it again.
+        held: Option<Reason>,
     },
     /// The process has exited and is started again then.
     Resting {
         /// The end of the back-off.
         until: Instant,
+        /// What came meanwhile, or that it has exited.
+        reason: Reason,
     },
     /// Begun, and no process is running: the job has none, or waits for its next trigger.
     Idle,
@@ -58,11 +90,22 @@ impl Run {
 }
 
 impl JobState {
+    /// Its watches have other places from now on.
+    pub(super) fn move_watches(&mut self, place: impl Fn(WatchId) -> Option<WatchId>) {
+        let reason = match &mut self.run {
+            Run::Running { held: Some(reason), .. } | Run::Resting { reason, .. } => reason,
+            _ => return,
+        };
+        if let Reason::Watch(watch, event) = *reason {
+            *reason = place(watch).map_or(Reason::Other, |watch| Reason::Watch(watch, event));
+        }
+    }
+
     pub(super) fn run_deadline(&self) -> Option<Instant> {
         let run = match self.run {
             Run::Waiting { give_up } => give_up,
             Run::Running { timeout, .. } => timeout,
-            Run::Resting { until } => Some(until),
+            Run::Resting { until, .. } => Some(until),
             Run::Idle | Run::Over => None,
         };
         let period = if self.stop == StopStep::Live { self.period } else { None };
@@ -80,7 +123,9 @@ impl Machine {
         }
         let waiting = !self.job(id).run.has_begun();
         let (need, conditions) = match &spec.when {
-            When::Every { after, .. } if *after == event && waiting => return self.begin(id, now),
+            When::Every { after, .. } if *after == event && waiting => {
+                return self.begin(id, event, now);
+            }
             When::Every { .. } => return,
             When::On { need, conditions, .. } => (*need, conditions),
         };
@@ -98,26 +143,29 @@ impl Machine {
         for (condition, seen) in conditions.iter().zip(&mut job.seen) {
             *seen &= condition.frequency == Frequency::Once;
         }
-        self.triggered(id, now);
+        self.triggered(id, event, now);
     }
 
     /// What a job waits for has come.
-    fn triggered(&mut self, id: JobId, now: Instant) {
+    fn triggered(&mut self, id: JobId, event: Trigger, now: Instant) {
         match &mut self.job_mut(id).run {
-            Run::Waiting { .. } => self.begin(id, now),
-            Run::Idle => self.start_process(id, now),
-            Run::Running { held, .. } => *held = true,
-            // Resting: the run that is to come serves this trigger too.
-            Run::Resting { .. } | Run::Over => {}
+            Run::Waiting { .. } => self.begin(id, event, now),
+            Run::Idle => self.start_process(id, Reason::of(event), now),
+            Run::Running { held, .. } => {
+                *held = Some(held.map_or(Reason::of(event), |before| before.and(event)));
+            }
+            // The run that is to come serves this trigger too.
+            Run::Resting { reason, .. } => *reason = reason.and(event),
+            Run::Over => {}
         }
     }
 
     /// The first start: from now on the job is advertised and checked too.
-    fn begin(&mut self, id: JobId, now: Instant) {
+    fn begin(&mut self, id: JobId, event: Trigger, now: Instant) {
         if let When::Every { interval, .. } = self.spec(id).when {
             self.job_mut(id).period = now.checked_add(interval);
         }
-        self.start_process(id, now);
+        self.start_process(id, Reason::of(event), now);
         self.advertise(id, now);
     }
 
@@ -129,24 +177,25 @@ impl Machine {
         }
         if service.is_some_and(|service| service.initial_status.is_some()) {
             self.actions.push(Action::Announce(id));
+            self.job_mut(id).listing = Listing::In;
         }
         self.check_on(id, now);
     }
 
-    fn start_process(&mut self, id: JobId, now: Instant) {
+    fn start_process(&mut self, id: JobId, reason: Reason, now: Instant) {
         let exec = self.spec(id).exec.as_ref();
         let run = match exec {
             None => Run::Idle,
             Some(exec) => {
                 let timeout = exec.timeout.and_then(|timeout| now.checked_add(timeout));
-                Run::Running { since: now, timeout, held: false }
+                Run::Running { since: now, timeout, held: None }
             }
         };
         let job = self.job_mut(id);
         job.run = run;
         if run.is_running() {
             job.ran = Ran::Yes;
-            self.actions.push(Action::Spawn(id));
+            self.actions.push(Action::Spawn(id, reason));
         }
     }
 
@@ -162,7 +211,10 @@ impl Machine {
                 *timeout = None;
                 self.actions.push(Action::Kill(id));
             }
-            Run::Resting { until } if *until <= now => self.start_again(id, now),
+            Run::Resting { until, reason } if *until <= now => {
+                let reason = *reason;
+                self.start_again(id, reason, now);
+            }
             _ => {}
         }
         self.tick_period(id, now);
@@ -179,9 +231,9 @@ impl Machine {
         match &mut job.run {
             Run::Idle => {
                 job.restarts = spend(job.restarts);
-                self.start_process(id, now);
+                self.start_process(id, Reason::Other, now);
             }
-            Run::Running { held, .. } => *held = true,
+            Run::Running { held, .. } => *held = Some(Reason::Other),
             _ => {}
         }
     }
@@ -205,11 +257,18 @@ impl Machine {
         if !goes_on {
             self.judge(id, status, now);
         }
-        if self.job(id).stop != StopStep::Live || matches!(self.phase, Phase::Stopping(_)) {
-            self.job_mut(id).run = Run::Over;
-            self.complete(id, now);
-        } else {
-            self.after_run(id, held, now);
+        let live = self.job(id).stop == StopStep::Live;
+        let stopping = !live || matches!(self.phase, Phase::Stopping(_));
+        match held {
+            // It ran for an earlier demotion, and has to for this one.
+            Some(reason) if stopping && live && self.is_hook_of_a_demotion(id) => {
+                self.start_process(id, reason, now);
+            }
+            _ if stopping => {
+                self.job_mut(id).run = Run::Over;
+                self.complete(id, now);
+            }
+            _ => self.after_run(id, held, now),
         }
     }
 
@@ -247,23 +306,24 @@ impl Machine {
     }
 
     /// A live job's process has exited: again, later, or never.
-    fn after_run(&mut self, id: JobId, held: bool, now: Instant) {
+    fn after_run(&mut self, id: JobId, held: Option<Reason>, now: Instant) {
         let restarts = self.job(id).restarts;
         let repeats = self.spec(id).when.repeats();
         match self.spec(id).when {
             When::Every { .. } => match restarts {
                 Restarts::Never | Restarts::Limit(0) => self.over(id, now),
-                _ if held => {
-                    self.job_mut(id).restarts = spend(restarts);
-                    self.start_process(id, now);
-                }
-                _ => {}
-            },
-            When::On { .. } if held => self.start_process(id, now),
-            When::On { .. } => match restarts {
-                Restarts::Never | Restarts::Limit(0) if repeats => {}
-                Restarts::Never | Restarts::Limit(0) => self.over(id, now),
                 _ => {
+                    if let Some(reason) = held {
+                        self.job_mut(id).restarts = spend(restarts);
+                        self.start_process(id, reason, now);
+                    }
+                }
+            },
+            When::On { .. } => match (held, restarts) {
+                (Some(reason), _) => self.start_process(id, reason, now),
+                (None, Restarts::Never | Restarts::Limit(0)) if repeats => {}
+                (None, Restarts::Never | Restarts::Limit(0)) => self.over(id, now),
+                (None, _) => {
                     self.job_mut(id).restarts = spend(restarts);
                     self.restart(id, now);
                 }
@@ -278,14 +338,16 @@ impl Machine {
             Backoff::Exponential => jitter(backoff(failures), now, id),
         };
         match now.checked_add(wait) {
-            Some(until) if !wait.is_zero() => self.job_mut(id).run = Run::Resting { until },
-            _ => self.start_again(id, now),
+            Some(until) if !wait.is_zero() => {
+                self.job_mut(id).run = Run::Resting { until, reason: Reason::Restart };
+            }
+            _ => self.start_again(id, Reason::Restart, now),
         }
     }
 
-    fn start_again(&mut self, id: JobId, now: Instant) {
+    fn start_again(&mut self, id: JobId, reason: Reason, now: Instant) {
         self.job_mut(id).restarted += 1;
-        self.start_process(id, now);
+        self.start_process(id, reason, now);
     }
 
     fn over(&mut self, id: JobId, now: Instant) {

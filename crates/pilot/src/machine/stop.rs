@@ -1,8 +1,9 @@
 //! Stopping: one job, all jobs but the application, everything.
 //!
 //! A job stops step by step: what must have happened before has happened · `stopping` is
-//! published and the jobs that are hooked to it end · its service is out of the catalog · its
-//! process is asked to exit · it has exited · `stopped` is published.
+//! published and the jobs that are hooked to it end · its service is out of the catalog, and those
+//! who use it have had their time (`departure`) · its process is asked to exit · it has exited ·
+//! `stopped` is published.
 
 use std::time::{Duration, Instant};
 
@@ -33,13 +34,20 @@ pub(crate) enum StopStep {
         /// When waiting for hooks ends; `None`: when they end.
         until: Option<Instant>,
     },
-    /// The service is being taken out of the catalog.
+    /// The service is being taken out of the catalog, or marked there.
     Deregistering(Deregistration),
+    /// Those who use the service have time to notice, until then.
+    Draining {
+        /// The end of that time.
+        until: Instant,
+    },
     /// The process has been asked to exit.
     Terminating {
         /// When it is killed.
         kill: Option<Instant>,
     },
+    /// The process has exited; the service, which was marked, is being taken out of the catalog.
+    Removing(Deregistration),
     /// The job is no more.
     Stopped,
 }
@@ -48,6 +56,7 @@ impl StopStep {
     pub(super) fn deadline(self) -> Option<Instant> {
         match self {
             StopStep::Hooks { until } => until,
+            StopStep::Draining { until } => Some(until),
             StopStep::Terminating { kill } => kill,
             _ => None,
         }
@@ -55,10 +64,6 @@ impl StopStep {
 
     pub(super) fn is_before_deregistration(self) -> bool {
         matches!(self, StopStep::Live | StopStep::Holding | StopStep::Hooks { .. })
-    }
-
-    fn is_off_the_catalog(self) -> bool {
-        matches!(self, StopStep::Terminating { .. } | StopStep::Stopped)
     }
 }
 
@@ -87,7 +92,8 @@ pub(super) struct Verdict {
 /// When patience ends.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
-    /// Then hooks of `stopping` are no longer waited for, however long their job would.
+    /// Then hooks (of `stopping`, of `demoted`) and drains are no longer waited for, however long
+    /// their job would.
     pub(super) hooks: Option<Instant>,
     /// Then whatever is left is killed (3.x `stopTimeout`).
     pub(super) force: Option<Instant>,
@@ -120,13 +126,16 @@ impl Machine {
         self.phase = Phase::Stopping(cause);
         self.successor = None;
         self.limit_stop(now);
+        let limit = self.limits.hooks;
+        self.step_down_for_good(|_| true);
         self.publish(Trigger::Global(GlobalEvent::Shutdown));
         for id in self.ids() {
-            let limit = self.limits.hooks;
-            if let StopStep::Hooks { until } = &mut self.job_mut(id).stop {
-                *until = until.iter().copied().chain(limit).min();
+            match &mut self.job_mut(id).stop {
+                StopStep::Hooks { until } => *until = until.iter().copied().chain(limit).min(),
+                StopStep::Draining { until } => *until = limit.map_or(*until, |at| at.min(*until)),
+                _ => {}
             }
-            if !self.runs_while_stopping(id) {
+            if !self.runs_while_stopping(id) && !self.is_hook_of_a_demotion(id) {
                 self.begin_stop(id);
             }
         }
@@ -175,6 +184,7 @@ impl Machine {
             StopStep::Hooks { until } if late(*until) => {
                 self.begin_deregistration(id, now);
             }
+            StopStep::Draining { until } if *until <= now => self.terminate(id, now),
             StopStep::Terminating { kill } if late(*kill) => {
                 *kill = None;
                 self.actions.push(Action::Kill(id));
@@ -187,10 +197,11 @@ impl Machine {
     pub(super) fn advance(&mut self, id: JobId, now: Instant) -> bool {
         match self.job(id).stop {
             StopStep::Holding if self.may_stop(id) => self.announce_stop(id, now),
-            StopStep::Hooks { .. } if self.hooks_have_ended(id) => {
+            StopStep::Hooks { .. } if self.hooks_have_ended(Trigger::Job(id, JobEvent::Stopping)) => {
                 self.begin_deregistration(id, now);
             }
-            StopStep::Terminating { .. } if !self.job(id).run.is_running() => self.stopped(id),
+            StopStep::Draining { .. } if !self.is_used(id) => self.terminate(id, now),
+            StopStep::Terminating { .. } if !self.job(id).run.is_running() => self.ended(id),
             _ => return false,
         }
         true
@@ -201,13 +212,14 @@ impl Machine {
         let running = self.job(id).run.is_running();
         let stopped = |other: &JobId| self.has_made_room(*other);
         let deregistered = || {
-            self.ids().filter(|other| *other != id && self.spec(*other).service.is_some()).all(
-                |other| {
-                    self.job(other).stop.is_off_the_catalog()
-                        || !self.job(other).run.has_begun()
-                        || self.stays(other)
-                },
-            )
+            self.has_left_elections(id)
+                && self.ids().filter(|other| *other != id && self.spec(*other).service.is_some()).all(
+                    |other| {
+                        self.has_left(other)
+                            || !self.job(other).run.has_begun()
+                            || self.stays(other)
+                    },
+                )
         };
         // A job whose process has already exited has nothing that others could still need.
         !running
@@ -247,41 +259,21 @@ impl Machine {
         }
     }
 
-    /// Whether every job that is hooked to this one's `stopping` is done. The event is published
-    /// before this is asked: [`Machine::settle`] delivers events first.
-    fn hooks_have_ended(&self, id: JobId) -> bool {
-        let hook = Trigger::Job(id, JobEvent::Stopping);
+    /// Whether every job that is hooked to an event is done. The event is published before this is
+    /// asked: [`Machine::settle`] delivers events first.
+    pub(super) fn hooks_have_ended(&self, hook: Trigger) -> bool {
         self.events.is_empty()
             && self.ids().all(|other| {
                 !matches!(self.job(other).run, Run::Running { .. } | Run::Resting { .. })
-                    || !self.spec(other).when.triggers().any(|trigger| trigger == hook)
+                    || !self.is_hooked(other, hook)
             })
     }
 
-    pub(super) fn begin_deregistration(&mut self, id: JobId, now: Instant) {
-        self.check_off(id);
-        if self.spec(id).service.is_some() {
-            let number = self.deregister(id);
-            self.job_mut(id).stop = StopStep::Deregistering(number);
-        } else {
-            self.terminate(id, now);
-        }
+    pub(super) fn is_hooked(&self, id: JobId, hook: Trigger) -> bool {
+        self.spec(id).when.triggers().any(|trigger| trigger == hook)
     }
 
-    pub(super) fn deregister(&mut self, id: JobId) -> Deregistration {
-        self.deregistrations += 1;
-        let number = Deregistration(self.deregistrations);
-        self.actions.push(Action::Deregister(id, number));
-        number
-    }
-
-    pub(super) fn deregistered(&mut self, id: JobId, number: Deregistration, now: Instant) {
-        if self.job(id).stop == StopStep::Deregistering(number) {
-            self.terminate(id, now);
-        }
-    }
-
-    fn terminate(&mut self, id: JobId, now: Instant) {
+    pub(super) fn terminate(&mut self, id: JobId, now: Instant) {
         let kill_after = self.spec(id).stop.kill_after;
         let running = self.job(id).run.is_running();
         let mut kill = None;
@@ -300,7 +292,7 @@ impl Machine {
         self.job_mut(id).stop = StopStep::Terminating { kill };
     }
 
-    fn stopped(&mut self, id: JobId) {
+    pub(super) fn stopped(&mut self, id: JobId) {
         let announced = match self.spec(id).stop.announce {
             Announce::Always => true,
             Announce::WhenRunning => self.job(id).ran == Ran::Yes,
@@ -327,10 +319,13 @@ impl Machine {
             }
             self.check_off(id);
             self.begin_stop(id);
-            if matches!(self.job(id).stop, StopStep::Holding | StopStep::Hooks { .. }) {
-                self.begin_deregistration(id, now);
+            match self.job(id).stop {
+                StopStep::Holding | StopStep::Hooks { .. } => self.begin_deregistration(id, now),
+                StopStep::Draining { .. } => self.terminate(id, now),
+                _ => {}
             }
         }
+        self.resign_at_once();
     }
 
     /// Once nothing moves any more: is what we were about finished? True if that led to more.
@@ -342,13 +337,13 @@ impl Machine {
                 true
             }
             Phase::Retiring => {
-                if self.ids().all(|id| self.has_made_room(id)) {
+                if self.ids().all(|id| self.has_made_room(id)) && self.elections_have_made_room() {
                     self.phase = Phase::Ended;
                     self.actions.push(Action::Retired);
                 }
                 false
             }
-            Phase::Stopping(_) if all_stopped => {
+            Phase::Stopping(_) if all_stopped && self.elections_have_made_room() => {
                 self.end();
                 false
             }

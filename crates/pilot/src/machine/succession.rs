@@ -10,28 +10,44 @@ use std::{sync::Arc, time::Instant};
 
 use config::{
     Config, Generation,
+    election::ElectionId,
     job::{
-        GlobalEvent, Job, JobEvent, JobId, Role, SignalEvent, StopAfter, Trigger, WatchEvent, When,
+        ElectionEvent, GlobalEvent, Job, JobEvent, JobId, Role, SignalEvent, StopAfter, Trigger, WatchEvent, When,
     },
     watch::WatchId,
 };
 
 use super::{Action, Input, Instances, JobState, Machine, Maintenance, Phase, Ran, Run, StopStep};
 
-/// Which job of the next configuration is which of the one in force, by the place in the next.
+/// Which job (and election) of the next configuration is which of the one in force, by the place in
+/// the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Kept(Vec<Option<JobId>>);
+pub(crate) struct Kept {
+    jobs: Vec<Option<JobId>>,
+    elections: Vec<Option<ElectionId>>,
+}
 
 impl Kept {
     /// The old place of each job that is kept, beside its new one.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (JobId, JobId)> {
         let pair = |(new, old): (usize, &Option<JobId>)| Some(((*old)?, JobId(new)));
-        self.0.iter().enumerate().filter_map(pair)
+        self.jobs.iter().enumerate().filter_map(pair)
     }
 
     /// The new place of an old job.
     pub(crate) fn new_place(&self, old: JobId) -> Option<JobId> {
         self.pairs().find(|(place, _)| *place == old).map(|(_, new)| new)
+    }
+
+    /// As [`Kept::pairs`], for elections.
+    pub(crate) fn elections(&self) -> impl Iterator<Item = (ElectionId, ElectionId)> {
+        let pair = |(new, old): (usize, &Option<ElectionId>)| Some(((*old)?, ElectionId(new)));
+        self.elections.iter().enumerate().filter_map(pair)
+    }
+
+    /// The new place of an old election.
+    fn place_of_election(&self, old: ElectionId) -> Option<ElectionId> {
+        self.elections().find(|(place, _)| *place == old).map(|(_, new)| new)
     }
 
     /// What was heard under the old configuration in the terms of the new one; `watch` tells which
@@ -44,8 +60,13 @@ impl Kept {
         Some(match input {
             Input::Exited(job, status) => Input::Exited(self.new_place(job)?, status),
             Input::Checked(job, run, status) => Input::Checked(self.new_place(job)?, run, status),
-            Input::Deregistered(job, number) => Input::Deregistered(self.new_place(job)?, number),
+            Input::Deregistered(job, number, notified) => {
+                Input::Deregistered(self.new_place(job)?, number, notified)
+            }
             Input::Changed(id, instances) => Input::Changed(watch(id)?, instances),
+            Input::Elected(id) => Input::Elected(self.place_of_election(id)?),
+            Input::Demoted(id) => Input::Demoted(self.place_of_election(id)?),
+            Input::Resigned(id) => Input::Resigned(self.place_of_election(id)?),
             Input::Start
             | Input::Tick
             | Input::Signal(_)
@@ -82,7 +103,7 @@ pub(super) struct Heritage {
 
 impl Heritage {
     pub(super) fn has_kept(&self, id: JobId) -> bool {
-        self.kept.0.get(id.0).is_some_and(Option::is_some)
+        self.kept.jobs.get(id.0).is_some_and(Option::is_some)
     }
 }
 
@@ -105,13 +126,31 @@ impl Machine {
         self.phase = Phase::Retiring;
         self.limit_stop(now);
         let kept = kept(&self.config, &next, |id| self.has_waited_in_vain(id));
-        self.successor = Some(Successor { config: next, kept, signals: Vec::new() });
+        self.successor = Some(Successor { config: next, kept: kept.clone(), signals: Vec::new() });
+        self.step_down_for_good(|id| kept.place_of_election(id).is_none());
         for id in self.ids() {
-            if !self.is_kept(id) && !self.is_hook_of_a_replacement(id) && !self.lingers(id) {
+            if self.is_to_stop(id) && !self.is_hook_of_a_demotion(id) {
                 self.begin_stop(id);
             }
         }
         self.finish(now)
+    }
+
+    /// Whether a stop concerns a job: all of them, or those that a reload does not keep, but none
+    /// that has its work to do at the end of others.
+    pub(super) fn is_to_stop(&self, id: JobId) -> bool {
+        match self.phase {
+            Phase::Retiring => {
+                !self.is_kept(id) && !self.is_hook_of_a_replacement(id) && !self.lingers(id)
+            }
+            _ => !self.runs_while_stopping(id),
+        }
+    }
+
+    /// Whether an election outlives the reload that is under way.
+    pub(super) fn keeps_election(&self, id: ElectionId) -> bool {
+        self.phase == Phase::Retiring
+            && self.successor.as_ref().is_some_and(|next| next.kept.place_of_election(id).is_some())
     }
 
     fn is_kept(&self, id: JobId) -> bool {
@@ -160,6 +199,7 @@ impl Machine {
             match self.job(id).stop {
                 StopStep::Holding => self.announce_stop(id, now),
                 StopStep::Hooks { .. } => self.begin_deregistration(id, now),
+                StopStep::Draining { .. } => self.terminate(id, now),
                 _ => {}
             }
         }
@@ -174,9 +214,18 @@ impl Machine {
         now: Instant,
     ) -> Option<(Machine, Kept)> {
         let Successor { config, kept, signals } = self.successor.take()?;
+        let next_config = Arc::clone(&config);
         let mut next = Machine::new(config, now);
         next.maintenance = self.maintenance;
+        next.applied = self.applied;
         next.told = self.told;
+        for (old, new) in kept.elections() {
+            if let (Some(before), Some(candidacy)) =
+                (self.elections.get(old.0), next.elections.get_mut(new.0))
+            {
+                *candidacy = *before;
+            }
+        }
         next.deregistrations = self.deregistrations;
         for (old, new) in kept.pairs() {
             let fresh = std::mem::take(&mut next.job_mut(new).seen);
@@ -187,6 +236,7 @@ impl Machine {
             if job.seen.len() == seen.len() {
                 job.seen.clone_from(seen);
             }
+            job.move_watches(|watch| successor(&self.config, &next_config, watch));
         }
         next.verdict.first_failure = next.failure_of_the_past();
         next.heritage = Heritage { facts: next.facts(&kept, seen), kept: kept.clone(), signals };
@@ -222,7 +272,7 @@ impl Machine {
             if self.spec(id).role != Role::Gate || self.config.generation != Generation::V2 {
                 continue;
             }
-            if kept.0.get(id.0).is_some_and(Option::is_none) {
+            if kept.jobs.get(id.0).is_some_and(Option::is_none) {
                 let job = self.job_mut(id);
                 job.run = Run::Over;
                 job.stop = StopStep::Stopped;
@@ -240,6 +290,8 @@ impl Machine {
             };
             facts.extend([WatchEvent::Changed, instances].map(|event| Trigger::Watch(id, event)));
         }
+        let leading = self.election_ids().filter(|id| self.leads(*id));
+        facts.extend(leading.map(|id| Trigger::Election(id, ElectionEvent::Elected)));
         if self.told == Maintenance::On {
             facts.push(Trigger::Global(GlobalEvent::EnterMaintenance));
         }
@@ -263,33 +315,51 @@ impl Machine {
     }
 }
 
+/// The watch of the next configuration that is this one of the old.
+pub(crate) fn successor(old: &Config, next: &Config, watch: WatchId) -> Option<WatchId> {
+    let known = old.watches.get(watch.0)?;
+    // In 3.x the first of a name speaks for all of them.
+    let same = |other: &config::Watch| {
+        other.name == known.name
+            && (next.generation == Generation::V3 || other.subject == known.subject)
+    };
+    next.watches.iter().position(same).map(WatchId)
+}
+
 /// Which jobs of `next` are unchanged ones of `old`. Of those some may have waited in vain.
 fn kept(old: &Config, next: &Config, in_vain: impl Fn(JobId) -> bool) -> Kept {
-    let mut kept = Kept(
-        (0..next.jobs.len())
+    let mut kept = Kept {
+        jobs: (0..next.jobs.len())
             .map(|index| {
                 let job = next.jobs.get(index)?;
                 let place = old.jobs.iter().position(|other| other.name == job.name)?;
                 same(old, old.jobs.get(place)?, next, job).then_some(JobId(place))
             })
             .collect(),
-    );
+        // The lock of another catalog is another one.
+        elections: (next.elections.iter())
+            .map(|election| {
+                let place = old.elections.iter().position(|other| other == election)?;
+                (old.catalog == next.catalog).then_some(ElectionId(place))
+            })
+            .collect(),
+    };
     loop {
         let lost = (0..next.jobs.len()).find(|index| {
-            let Some(Some(place)) = kept.0.get(*index) else { return false };
+            let Some(Some(place)) = kept.jobs.get(*index) else { return false };
             let for_another = in_vain(*place);
             let lost = |trigger| match trigger {
                 // A hook of something that is replaced has done its work with it; its successor
                 // gets a new one. And what its successor does may be what another has missed.
                 Trigger::Job(source, event) => {
                     (for_another || matches!(event, JobEvent::Stopping | JobEvent::Stopped))
-                        && kept.0.get(source.0).is_none_or(Option::is_none)
+                        && kept.jobs.get(source.0).is_none_or(Option::is_none)
                 }
                 _ => false,
             };
             next.jobs.get(*index).is_some_and(|job| job.when.triggers().any(lost))
         });
-        match lost.and_then(|index| kept.0.get_mut(index)) {
+        match lost.and_then(|index| kept.jobs.get_mut(index)) {
             Some(place) => *place = None,
             None => return kept,
         }

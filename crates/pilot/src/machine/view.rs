@@ -18,6 +18,8 @@ pub(crate) enum State {
     Backoff,
     /// It has begun, and no process is running: it has none, or waits for its next trigger.
     Idle,
+    /// It is being stopped: those who use its service have time to notice.
+    Draining,
     /// It is being stopped.
     Stopping,
     /// It is over.
@@ -79,6 +81,7 @@ impl JobState {
     fn state(&self) -> State {
         match (self.stop, self.run) {
             (StopStep::Stopped, _) => State::Completed,
+            (StopStep::Draining { .. }, _) => State::Draining,
             (StopStep::Live, Run::Waiting { .. }) => State::Waiting,
             (StopStep::Live, Run::Running { .. }) => State::Running,
             (StopStep::Live, Run::Resting { .. }) => State::Backoff,

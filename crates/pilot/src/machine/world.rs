@@ -8,17 +8,18 @@ use std::{
 };
 
 use config::{
-    Config, Generation, LogFormat, LogLevel, LogOutput, Logging,
+    Config, Election, Generation, LogFormat, LogLevel, LogOutput, Logging,
+    election::ElectionId,
     job::{
-        Announce, Backoff, Exec, Frequency, GlobalEvent, Health, Job, JobEvent, JobId, KillAfter,
-        Restarts, Role, Service, Stop, StopAfter, StopSignal, StopTarget, Streams, Surroundings,
-        Trigger, When,
+        Announce, Backoff, ElectionEvent, Exec, Frequency, GlobalEvent, Health, Job, JobEvent,
+        JobId, KillAfter, Notice, Restarts, Role, Service, Stop, StopAfter, StopSignal, StopTarget,
+        Streams, Surroundings, Trigger, When,
     },
     watch::{ServiceQuery, Subject, Watch},
 };
 use process::ExitStatus;
 
-use super::{Action, CheckRun, Deregistration, Input, Machine};
+use super::{Action, CheckRun, Deregistration, Input, Machine, Maintenance, Notified, Reason};
 
 /// How one process behaves.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +37,8 @@ pub(super) struct Behaviour {
 enum Due {
     Exit(JobId, ExitStatus),
     CheckExit(JobId, CheckRun, ExitStatus),
-    Deregistered(JobId, Deregistration),
+    Deregistered(JobId, Deregistration, Notified),
+    Resigned(ElectionId),
     External(Input),
     Reload(Arc<Config>),
 }
@@ -56,6 +58,27 @@ pub(super) struct World {
     pub(super) registered: BTreeSet<JobId>,
     pub(super) overdue: Vec<Duration>,
     withdrawn: BTreeSet<JobId>,
+    /// Services that are to stay as critical ones.
+    pub(super) marked: BTreeSet<JobId>,
+    /// Since when those who use a service know that it goes.
+    told: BTreeMap<JobId, Instant>,
+    /// When jobs were asked to exit.
+    pub(super) terminated: BTreeMap<JobId, Duration>,
+    /// Why processes were started.
+    pub(super) reasons: Vec<(JobId, Reason)>,
+    /// Elections in which we stand.
+    pub(super) standing: BTreeSet<ElectionId>,
+    /// Those that we have begun to leave.
+    resigning: BTreeSet<ElectionId>,
+    /// Those in which we are elected, and since when we are not, as the jobs know it.
+    pub(super) leading: BTreeSet<ElectionId>,
+    demoted: BTreeMap<ElectionId, Instant>,
+    /// Those whose last demotion was our own will, and no loss.
+    given_up: BTreeSet<ElectionId>,
+    /// Which one is being lost just now.
+    lost: Option<ElectionId>,
+    /// When we have left elections.
+    pub(super) resignations: Vec<(Duration, ElectionId)>,
     last_check: BTreeMap<JobId, bool>,
     killed: BTreeSet<JobId>,
     pub(super) published: Vec<(Duration, Trigger)>,
@@ -64,6 +87,8 @@ pub(super) struct World {
     stopping: bool,
     /// The configuration that waits for the machine to make room.
     next: Option<Arc<Config>>,
+    /// When a reload that is under way waits for hooks no longer.
+    cut: Option<Instant>,
     pub(super) reloads: usize,
 }
 
@@ -91,6 +116,17 @@ impl World {
             registered: BTreeSet::new(),
             overdue: Vec::new(),
             withdrawn: BTreeSet::new(),
+            marked: BTreeSet::new(),
+            told: BTreeMap::new(),
+            terminated: BTreeMap::new(),
+            reasons: Vec::new(),
+            standing: BTreeSet::new(),
+            resigning: BTreeSet::new(),
+            leading: BTreeSet::new(),
+            demoted: BTreeMap::new(),
+            given_up: BTreeSet::new(),
+            lost: None,
+            resignations: Vec::new(),
             last_check: BTreeMap::new(),
             killed: BTreeSet::new(),
             published: Vec::new(),
@@ -98,6 +134,7 @@ impl World {
             exit: None,
             stopping: false,
             next: None,
+            cut: None,
             reloads: 0,
         }
     }
@@ -157,13 +194,28 @@ impl World {
                 }
                 self.input(Input::Checked(job, run, status));
             }
-            Due::Deregistered(job, number) => {
-                self.registered.remove(&job);
-                self.input(Input::Deregistered(job, number));
+            Due::Deregistered(job, number, notified) => {
+                // It may be wanted again already.
+                if self.withdrawn.contains(&job) {
+                    self.registered.remove(&job);
+                    if notified == Notified::Yes {
+                        self.told.entry(job).or_insert(self.now);
+                    }
+                }
+                self.input(Input::Deregistered(job, number, notified));
+            }
+            Due::Resigned(election) => {
+                assert!(self.resigning.remove(&election), "the machine resigns once");
+                self.input(Input::Resigned(election));
             }
             Due::External(input) => {
                 self.stopping |= matches!(input, Input::Stop(_));
+                self.lost = match input {
+                    Input::Demoted(election) => Some(election),
+                    _ => None,
+                };
                 self.input(input);
+                self.lost = None;
             }
             Due::Reload(config) => {
                 self.next = Some(config);
@@ -177,7 +229,9 @@ impl World {
         if self.machine.can_retire()
             && let Some(next) = self.next.take()
         {
-            for action in self.machine.retire(next, self.now) {
+            let actions = self.machine.retire(next, self.now);
+            self.cut = self.machine.limits.hooks;
+            for action in actions {
                 self.act(action);
             }
         }
@@ -185,6 +239,7 @@ impl World {
 
     /// The next configuration comes into force; what is not kept has left.
     fn succeed(&mut self) {
+        self.cut = None;
         let seen = |_| Some(super::Instances::Some);
         let (machine, kept) = self.machine.succeed(seen, self.now).expect("a successor");
         let (old, new) = (Arc::clone(&self.config), Arc::clone(machine.config()));
@@ -203,11 +258,30 @@ impl World {
             map.iter().filter_map(|(id, value)| Some((place(*id)?, value.clone()))).collect()
         }
         let moved_set = |set: &BTreeSet<JobId>| set.iter().filter_map(|id| place(*id)).collect();
+        let left: Vec<_> = self.marked.iter().filter(|id| place(**id).is_none()).collect();
+        assert!(left.is_empty(), "replaced while {left:?} are marked");
+        let election =
+            |id: ElectionId| kept.elections().find(|(old, _)| *old == id).map(|(_, new)| new);
+        for left in self.standing.iter().chain(&self.resigning) {
+            assert!(election(*left).is_some(), "replaced while we stand in {left:?}");
+        }
+        let elections = |set: &BTreeSet<ElectionId>| -> BTreeSet<ElectionId> {
+            set.iter().filter_map(|id| election(*id)).collect()
+        };
+        self.standing = elections(&self.standing);
+        self.resigning = elections(&self.resigning);
+        self.leading = elections(&self.leading);
+        self.demoted =
+            self.demoted.iter().filter_map(|(id, at)| Some((election(*id)?, *at))).collect();
+        self.given_up = elections(&self.given_up);
+        self.told = moved(&self.told, place);
+        self.terminated.clear();
         self.running = moved(&self.running, place);
         self.checking = moved(&self.checking, place);
         self.last_check = moved(&self.last_check, place);
         self.registered = moved_set(&self.registered);
         self.withdrawn = moved_set(&self.withdrawn);
+        self.marked = moved_set(&self.marked);
         self.killed = moved_set(&self.killed);
         let schedule = std::mem::take(&mut self.schedule);
         self.schedule = schedule
@@ -216,7 +290,10 @@ impl World {
                 let due = match due {
                     Due::Exit(id, status) => Due::Exit(place(id)?, status),
                     Due::CheckExit(id, run, status) => Due::CheckExit(place(id)?, run, status),
-                    Due::Deregistered(id, number) => Due::Deregistered(place(id)?, number),
+                    Due::Deregistered(id, number, notified) => {
+                        Due::Deregistered(place(id)?, number, notified)
+                    }
+                    Due::Resigned(id) => Due::Resigned(election(id)?),
                     other => other,
                 };
                 Some((at, due))
@@ -259,9 +336,8 @@ impl World {
         }
     }
 
-    /// The jobs that are hooked to this one's `stopping` and are still running.
-    fn hooks_of(&self, job: JobId) -> Vec<JobId> {
-        let hook = Trigger::Job(job, JobEvent::Stopping);
+    /// The jobs that are hooked to an event and are still running.
+    fn hooks_of(&self, hook: Trigger) -> Vec<JobId> {
         let hooked = |id: &&JobId| self.config.jobs[id.0].when.triggers().any(|on| on == hook);
         self.running.keys().filter(hooked).copied().collect()
     }
@@ -269,7 +345,10 @@ impl World {
     fn act(&mut self, action: Action) {
         assert!(self.exit.is_none(), "{action:?} after the end");
         match action {
-            Action::Spawn(job) => self.spawn(job),
+            Action::Spawn(job, reason) => {
+                self.reasons.push((job, reason));
+                self.spawn(job);
+            }
             Action::Check(job, run) => {
                 assert!(
                     self.checking.insert(job, (run, self.now)).is_none(),
@@ -300,11 +379,13 @@ impl World {
                     "{job:?} is signalled before its service has left the catalog"
                 );
                 let patience = self.config.jobs[job.0].stop.hooks_timeout;
-                let hooks = self.hooks_of(job);
+                let hooks = self.hooks_of(Trigger::Job(job, JobEvent::Stopping));
                 assert!(
                     hooks.is_empty() || patience.is_some(),
                     "{job:?} is signalled before its hooks {hooks:?} have ended"
                 );
+                self.assert_drained(job);
+                self.terminated.insert(job, self.now - self.begin);
                 if let Some(after) = self.draw().obeys {
                     let exit = Due::Exit(job, ExitStatus::Signal(15));
                     self.schedule.push((self.now + after, exit));
@@ -326,6 +407,8 @@ impl World {
                 let on = self.machine.maintenance() == super::Maintenance::On;
                 assert!(!on, "{job:?} enters the catalog during maintenance");
                 self.withdrawn.remove(&job);
+                self.marked.remove(&job);
+                self.told.remove(&job);
                 self.registered.insert(job);
             }
             Action::Failing(job) => {
@@ -337,9 +420,23 @@ impl World {
             Action::Unreachable(_) | Action::GaveUp(_) => {}
             Action::Deregister(job, number) => {
                 self.withdrawn.insert(job);
-                let late = self.draw().lives.unwrap_or_default().min(Duration::from_secs(1));
-                self.schedule.push((self.now + late, Due::Deregistered(job, number)));
+                self.marked.remove(&job);
+                self.departs(job, number);
             }
+            Action::Mark(job, number) => {
+                let drain = self.config.jobs[job.0].stop.drain;
+                assert_eq!(drain.map(|drain| drain.notice), Some(Notice::Mark), "{job:?}");
+                self.withdrawn.insert(job);
+                self.marked.insert(job);
+                self.departs(job, number);
+            }
+            Action::Stand(election) => {
+                assert!(!self.stopping, "candidate for {election:?} while everything stops");
+                assert!(!self.resigning.contains(&election), "{election:?} has not been left yet");
+                assert!(self.standing.insert(election), "candidate for {election:?} twice");
+                self.given_up.remove(&election);
+            }
+            Action::Resign(election) => self.resigns(election),
             Action::Published(event) => self.hear(event),
             Action::Retired => self.succeed(),
             Action::Exit(code) => {
@@ -349,9 +446,64 @@ impl World {
                 assert!(self.checking.is_empty(), "exit with checks: {:?}", self.checking);
                 let mut listed = self.registered.iter().filter(|job| !self.withdrawn.contains(job));
                 assert_eq!(listed.next(), None, "exit without taking a service out of the catalog");
+                assert!(self.standing.is_empty(), "exit as candidate: {:?}", self.standing);
+                let marked = self.marked.iter().filter(|job| !self.killed.contains(job));
+                assert_eq!(marked.count(), 0, "exit and {:?} stay in the catalog", self.marked);
                 self.exit = Some((self.now, code));
             }
         }
+    }
+
+    /// The catalog answers late, or not in time.
+    fn departs(&mut self, job: JobId, number: Deregistration) {
+        let behaviour = self.draw();
+        let late = behaviour.lives.unwrap_or_default().min(Duration::from_secs(1));
+        let known = self.registered.contains(&job) && behaviour.code == 0;
+        let notified = if known { Notified::Yes } else { Notified::No };
+        self.schedule.push((self.now + late, Due::Deregistered(job, number, notified)));
+    }
+
+    /// Whether hooks and drains are no longer waited for, be it for a reload that a stop has cut.
+    fn is_late(&self) -> bool {
+        let limits = &self.machine.limits;
+        let over = |at: Option<Instant>| at.is_some_and(|at| at <= self.now);
+        limits.forced || over(limits.hooks) || over(self.cut)
+    }
+
+    /// Those who use what a process serves have had their time, unless patience has ended.
+    fn assert_drained(&self, job: JobId) {
+        if self.is_late() {
+            return;
+        }
+        let application = self.config.generation == Generation::V2
+            && self.config.jobs[job.0].role == Role::Essential;
+        for (index, other) in self.config.jobs.iter().enumerate() {
+            let advertises = JobId(index) == job || (application && other.service.is_some());
+            let told = self.told.get(&JobId(index)).filter(|_| advertises);
+            // A reload cuts what it replaces without order.
+            if let (Some(drain), Some(told)) = (other.stop.drain, told)
+                && !self.killed.contains(&job)
+            {
+                let time = self.now - *told;
+                assert!(time >= drain.time, "{job:?} is signalled {time:?} after its users know");
+            }
+        }
+    }
+
+    fn resigns(&mut self, election: ElectionId) {
+        assert!(self.standing.remove(&election), "{election:?} was not stood in");
+        assert!(!self.leading.contains(&election), "the elected one gives way without `demoted`");
+        let late = self.is_late();
+        let patient = |at: &Instant| self.now - *at < Duration::from_secs(10);
+        let given_up = self.given_up.contains(&election);
+        if !late && given_up && self.demoted.get(&election).is_some_and(patient) {
+            let hooks = self.hooks_of(Trigger::Election(election, ElectionEvent::Demoted));
+            assert!(hooks.is_empty(), "{election:?} is left before {hooks:?} have ended");
+        }
+        let late = self.draw().lives.unwrap_or_default().min(Duration::from_secs(1));
+        self.resigning.insert(election);
+        self.resignations.push((self.now - self.begin, election));
+        self.schedule.push((self.now + late, Due::Resigned(election)));
     }
 
     fn spawn(&mut self, job: JobId) {
@@ -361,7 +513,10 @@ impl World {
         );
         *self.spawns.entry(job).or_default() += 1;
         if self.stopping {
-            let hook = self.config.jobs[job.0].when.triggers().any(Trigger::is_of_the_end);
+            let hook = self.config.jobs[job.0].when.triggers().any(|trigger| {
+                trigger.is_of_the_end()
+                    || matches!(trigger, Trigger::Election(_, ElectionEvent::Demoted))
+            });
             assert!(hook, "{job:?} was started while everything stops");
         }
         let behaviour = self.draw();
@@ -382,6 +537,25 @@ impl World {
                 !self.published.iter().any(|(_, other)| *other == event),
                 "{job:?} has stopped twice"
             );
+        }
+        match event {
+            Trigger::Election(election, ElectionEvent::Elected) => {
+                assert!(self.standing.contains(&election), "elected without being a candidate");
+                assert!(self.leading.insert(election), "elected twice");
+                assert!(!self.stopping, "elected while everything stops");
+                let on = self.machine.maintenance() == Maintenance::On;
+                assert!(!on, "elected during maintenance");
+            }
+            Trigger::Election(election, ElectionEvent::Demoted) => {
+                assert!(self.leading.remove(&election), "demoted without having been elected");
+                self.demoted.insert(election, self.now);
+                if self.lost == Some(election) {
+                    self.given_up.remove(&election);
+                } else {
+                    self.given_up.insert(election);
+                }
+            }
+            _ => {}
         }
         self.published.push((self.now - self.begin, event));
     }
@@ -427,6 +601,19 @@ pub(super) fn configuration(jobs: Vec<Job>, watches: usize) -> Config {
         stop_timeout: Some(Duration::from_secs(5)),
         warnings: Vec::new(),
         secrets: config::Secrets::default(),
+    }
+}
+
+/// An election.
+pub(super) fn election(name: &str) -> Election {
+    Election {
+        name: name.into(),
+        key: format!("containerpilot/election/{name}/leader"),
+        ttl: Duration::from_secs(10),
+        lock_delay: Duration::from_secs(1),
+        candidate: "host".into(),
+        token_variable: "CONTAINERPILOT_ELECTION_TOKEN".into(),
+        service: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the log is told about an instance.
 
-use super::{Job, Row, Verb};
+use super::row::Row;
+use super::{Job, Verb};
 use crate::{Error, Registration};
 
 impl Row {
@@ -25,6 +26,7 @@ impl Row {
             let what = match job.verb {
                 Verb::Register(_) => "registration",
                 Verb::Heartbeat => "heartbeat",
+                Verb::Mark => "marking it as critical",
                 Verb::Compare => "comparison with the catalog",
                 Verb::Deregister => "deregistration",
             };

@@ -29,6 +29,29 @@ impl Address {
     pub(super) fn stand_in() -> Self {
         Self::Tcp { scheme: None, host: String::new(), port: None }
     }
+
+    /// Whether TLS is spoken there; `fallback` is for an address without a scheme of its own.
+    pub(super) fn is_https(&self, fallback: Scheme) -> bool {
+        match self {
+            Self::Tcp { scheme, .. } => scheme.unwrap_or(fallback) == Scheme::Https,
+            Self::Unix(_) => false,
+        }
+    }
+
+    /// As a URL.
+    pub(super) fn url(&self, fallback: Scheme) -> String {
+        match self {
+            Self::Tcp { host, port, .. } => {
+                let scheme = if self.is_https(fallback) { "https" } else { "http" };
+                let port = port.map_or_else(String::new, |port| format!(":{port}"));
+                match host.contains(':') {
+                    true => format!("{scheme}://[{host}]{port}"),
+                    false => format!("{scheme}://{host}{port}"),
+                }
+            }
+            Self::Unix(path) => format!("unix://{}", path.display()),
+        }
+    }
 }
 
 /// Parses an address; the error says what is wrong with the value.

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use config::{
+    election::ElectionId,
     job::{
-        Backoff, Condition, Frequency, GlobalEvent, Job, JobEvent, JobId, KillAfter, Need,
-        Restarts, Role, SignalEvent, StopAfter, Trigger, WatchEvent, When,
+        Backoff, Condition, Drain, ElectionEvent, Frequency, GlobalEvent, Job, JobEvent, JobId,
+        KillAfter, Need, Notice, Restarts, Role, SignalEvent, StopAfter, Trigger, WatchEvent, When,
     },
     watch::WatchId,
 };
@@ -13,7 +14,7 @@ use proptest::prelude::*;
 
 use super::super::{
     Input, Instances, Maintenance, Urgency,
-    world::{Behaviour, World, configuration, health, job, service},
+    world::{Behaviour, World, configuration, election, health, job, service},
 };
 use super::{STARTUP, application, lives, seconds};
 
@@ -39,7 +40,16 @@ fn trigger(index: usize) -> impl Strategy<Value = Trigger> {
         1 => Just(Trigger::Global(GlobalEvent::EnterMaintenance)),
         1 => Just(Trigger::Signal(SignalEvent::Hup)),
         2 => Just(Trigger::Watch(WatchId(0), WatchEvent::Changed)),
+        2 => (0..2_usize, prop::sample::select(vec![ElectionEvent::Elected, ElectionEvent::Demoted]))
+            .prop_map(|(id, event)| Trigger::Election(ElectionId(id), event)),
     ]
+}
+
+fn drain() -> impl Strategy<Value = Option<Drain>> {
+    let notice = prop::sample::select(vec![Notice::Deregister, Notice::Mark]);
+    let drain = (notice, 0..6_000_u64)
+        .prop_map(|(notice, millis)| Drain { notice, time: Duration::from_millis(millis) });
+    prop::option::of(drain)
 }
 
 fn when(index: usize) -> impl Strategy<Value = When> {
@@ -65,7 +75,7 @@ fn any_job(index: usize) -> impl Strategy<Value = Job> {
         Just(Restarts::Unlimited)
     ];
     let shape = (0..10_u8, 0..10_u8, 0..4_u8, any::<bool>(), 0..12_u8, 0..6_u8);
-    (when(index), restarts, shape).prop_map(move |(when, restarts, shape)| {
+    (when(index), restarts, shape, drain()).prop_map(move |(when, restarts, shape, drain)| {
         let (exec, every, checks, advertises, essential, stop) = shape;
         let mut job = job(&format!("job{index}"));
         job.restarts = restarts;
@@ -93,6 +103,7 @@ fn any_job(index: usize) -> impl Strategy<Value = Job> {
         if checks < 2 {
             job.health = Some(health(1));
             job.service = advertises.then(|| service("service"));
+            job.stop.drain = drain.filter(|_| advertises);
         }
         match stop {
             0 => job.stop.kill_after = KillAfter::AtOnce,
@@ -128,6 +139,9 @@ fn external() -> impl Strategy<Value = (u64, Input)> {
         Just(Input::Maintenance(Maintenance::On)),
         Just(Input::Maintenance(Maintenance::Off)),
         Just(Input::Tick),
+        (0..2_usize).prop_map(|id| Input::Elected(ElectionId(id))),
+        (0..2_usize).prop_map(|id| Input::Elected(ElectionId(id))),
+        (0..2_usize).prop_map(|id| Input::Demoted(ElectionId(id))),
     ];
     (0..20_000_u64, input)
 }
@@ -150,8 +164,10 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// `World` asserts at every step: no two processes or checks of a job at once, nothing
-    /// signalled that does not run, no SIGTERM before the deregistration is over, `stopped` after
-    /// `stopping`, nothing left at the end, no timer in the past.
+    /// signalled that does not run, no SIGTERM before the deregistration is over and the service
+    /// drained, `stopped` after `stopping`, `elected` and `demoted` in turn, no election left by
+    /// who is elected there or while hooks of `demoted` run, nothing left at the end, no timer in
+    /// the past.
     #[test]
     fn any_history_is_orderly_and_ends(
         jobs in jobs(),
@@ -160,7 +176,8 @@ proptest! {
         stop in 0..20_000_u64,
         urgency in prop::sample::select(vec![Urgency::Orderly, Urgency::Now]),
     ) {
-        let config = configuration(jobs, 1);
+        let mut config = configuration(jobs, 1);
+        config.elections = vec![election("a"), election("b")];
         let mut inputs = inputs;
         inputs.push((stop, Input::Stop(urgency)));
         let mut world = World::new(config, behaviours, inputs);
@@ -204,7 +221,14 @@ proptest! {
                 // Its place is kept, for others name it.
                 _ => job(&format!("another{index}")),
             };
-            configuration(versions.iter().zip(choice).enumerate().map(pick).collect(), 1)
+            let jobs = versions.iter().zip(choice).enumerate().map(pick).collect();
+            let mut config = configuration(jobs, 1);
+            // One stays as it is, and the other is another one.
+            config.elections = vec![election("a"), election("b")];
+            if let Some(choice @ 1..) = choice.first() {
+                config.elections[1].ttl = seconds(20 + u64::from(*choice));
+            }
+            config
         };
         let mut inputs = inputs;
         inputs.push((stop, Input::Stop(Urgency::Orderly)));
@@ -234,6 +258,7 @@ proptest! {
         inputs in prop::collection::vec((0..6_000_u64, maintenance()), 0..12),
         reloads in prop::collection::vec(0..6_000_u64, 0..6),
         stop in 0..8_000_u64,
+        drain in drain(),
         urgency in prop::sample::select(vec![Urgency::Orderly, Urgency::Now]),
     ) {
         let behaviours = behaviours.into_iter().map(|(millis, code, obeys)| Behaviour {
@@ -242,9 +267,14 @@ proptest! {
         });
         let mut inputs = inputs;
         inputs.push((stop, Input::Stop(urgency)));
-        let mut world = World::new(application(5), behaviours.collect(), inputs);
+        let mut config = application(5);
+        config.jobs[2].stop.drain = drain;
+        if drain.is_some() {
+            config.jobs[5].stop.after.stopped.push(JobId(2));
+        }
+        let mut world = World::new(config.clone(), behaviours.collect(), inputs);
         for at in reloads {
-            world.reload_at(at, application(5));
+            world.reload_at(at, config.clone());
         }
         world.run(seconds(40));
         prop_assert!(world.exit.is_some(), "it never ends");

@@ -1,0 +1,77 @@
+//! How fast a watch may ask, and what the log is told about its errors.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::source::Source;
+use crate::{Backoff, Class, Error};
+
+/// Requests in a row without a pause, and the sustained time for each: the first reaction is
+/// instant, and a service that flaps costs a few requests a second.
+const BURST: u32 = 4;
+const EACH: Duration = Duration::from_millis(300);
+
+/// After an error that is no outage, such as an election in the cluster.
+const RETRY: Backoff =
+    Backoff { min: Duration::from_millis(200), max: Duration::from_secs(5), jitter: 0.5 };
+
+/// Errors of the cluster behind the agent are worth a line only if they last.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A token bucket.
+pub(super) struct Pace {
+    /// When the bucket will be full again.
+    full: Instant,
+}
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Pace { full: Instant::now() }
+    }
+
+    /// Takes one token, waiting for it if need be.
+    pub(super) async fn pause(&mut self) {
+        let now = Instant::now();
+        self.full = self.full.max(now) + EACH;
+        let free = self.full - EACH * BURST;
+        if free > now {
+            tokio::time::sleep_until(free).await;
+        }
+    }
+}
+
+/// Errors in a row that are no outage.
+#[derive(Default)]
+pub(super) struct Trouble {
+    failures: u32,
+    since: Option<Instant>,
+    told: bool,
+}
+
+impl Trouble {
+    /// How long to wait before the next attempt.
+    pub(super) fn failed(&mut self, source: &dyn Source, error: &Error) -> Duration {
+        let now = Instant::now();
+        let since = *self.since.get_or_insert(now);
+        self.failures = self.failures.saturating_add(1);
+        // What is refused now stays refused; what fails may pass.
+        let lasting = error.class() == Class::GiveUp || now - since >= GRACE;
+        if lasting && !self.told {
+            self.told = true;
+            log::warn!(
+                "watch on {}: {error}; the last known {} stand",
+                source.name(),
+                source.things()
+            );
+        }
+        RETRY.pause(self.failures)
+    }
+
+    pub(super) fn over(&mut self, source: &dyn Source) {
+        if self.told {
+            log::info!("watch on {}: works again", source.name());
+        }
+        *self = Trouble::default();
+    }
+}
