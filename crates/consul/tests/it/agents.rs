@@ -139,7 +139,7 @@ fn an_agent_that_is_cut_off_is_left_only_for_one_that_has_a_leader() {
     second.set(Deed::By(|request| {
         if request.contains("/v1/status/leader") { ok("\"10.0.0.1:8300\"\n") } else { ok("[]") }
     }));
-    wait_until("the second one is asked", LONG, || read());
+    wait_until("the second one is asked", LONG, &read);
     // The first one is cut off, but alive: nothing goes back by itself.
     first.set(Deed::Answer(ok("[]")));
     let before = asked(&first);
