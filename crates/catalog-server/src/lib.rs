@@ -37,7 +37,9 @@ mod registration;
 mod server;
 mod store;
 mod view;
+mod zone;
 
+pub use definition::ScriptChecks;
 pub use duration::parse as parse_duration;
-pub use options::{Log, Options};
+pub use options::{Dns, Log, Options};
 pub use server::{Background, Error, Server};

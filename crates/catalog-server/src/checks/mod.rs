@@ -1,7 +1,9 @@
 //! The agent's checks: waiting for heartbeats, making requests, and removing services that have
 //! been critical for too long. Each check is a task; dropping its [`Running`] ends it.
 
+mod grpc;
 mod probe;
+mod script;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -66,7 +68,10 @@ impl App {
                 let task = spawn_local(expire(app, name, Rc::clone(&expiry), ttl));
                 (Some((ttl, expiry)), task)
             }
-            Probe::Http(_, pace) | Probe::Tcp(_, pace) => {
+            Probe::Http(_, pace)
+            | Probe::Tcp(_, pace)
+            | Probe::Grpc(_, pace)
+            | Probe::Script(_, pace) => {
                 (None, spawn_local(repeat(app, name, probe, pace, thresholds)))
             }
         };
@@ -171,9 +176,10 @@ async fn expire(app: Rc<App>, id: String, expiry: Rc<Cell<Instant>>, ttl: Durati
 /// Makes a check at its pace; the state changes once enough results in a row agree.
 async fn repeat(app: Rc<App>, id: String, probe: Probe, pace: Pace, thresholds: (u32, u32)) {
     let every = pace.interval.max(app.options.min_interval);
+    let maker = probe::Maker::new(&probe, pace);
     let (mut good, mut bad) = (0_u32, 0_u32);
     loop {
-        let (status, output) = probe::run(&probe, pace.timeout).await;
+        let (status, output) = maker.make().await;
         if status == Status::Critical {
             (good, bad) = (0, bad.saturating_add(1));
         } else {

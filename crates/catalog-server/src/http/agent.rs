@@ -135,7 +135,7 @@ fn one_service(app: &App, request: &Request, id: &str) -> Result<Reply, Refusal>
 
 async fn register(app: &Rc<App>, request: &mut Request) -> Result<Reply, Refusal> {
     request.allow("PUT")?;
-    let definition = ServiceDefinition::parse(&request.body().await?)?;
+    let definition = ServiceDefinition::parse(&request.body().await?, app.options.script_checks)?;
     let id = definition.service.id.clone();
     if request.has("replace-existing-checks") {
         let kept: Vec<&str> = definition.checks.iter().map(|check| check.id.as_str()).collect();

@@ -566,3 +566,5 @@ fn hurry(ttl: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world;
