@@ -313,12 +313,18 @@ fn understand(status: StatusCode, body: &[u8]) -> Result<Value, Fault> {
     }
     match serde_json::from_slice::<Value>(body) {
         Ok(value) if value.get("error").is_some() => Err(fault(status, body)),
-        Ok(mut value) => Ok(value.get_mut("result").map(Value::take).unwrap_or(value)),
-        Err(error) => {
-            let error = Error::Failed(format!("the answer makes no sense: {error}"));
-            Err(Fault { code: 0, error })
+        Ok(mut value) => {
+            let value = value.get_mut("result").map(Value::take).unwrap_or(value);
+            // What is zero or empty does not come, so any object could be an answer that says that
+            // there is nothing; but who has answered always comes.
+            value.get("header").is_some().then_some(value).ok_or_else(|| senseless("no header"))
         }
+        Err(error) => Err(senseless(&error.to_string())),
     }
+}
+
+fn senseless(why: &str) -> Fault {
+    Fault { code: 0, error: Error::Failed(format!("the answer makes no sense: {why}")) }
 }
 
 /// What an error means. 3.4 says `{"error": TEXT, "code": N}`, 3.6 `{"code": N, "message": TEXT}`;

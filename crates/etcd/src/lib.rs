@@ -34,7 +34,8 @@
 //!
 //! # Locks
 //!
-//! See [`lock`](mod@lock).
+//! How sessions, locks, their tokens and the lock delay are made of leases and transactions is told
+//! in the module `lock`.
 //!
 //! # Versions
 //!

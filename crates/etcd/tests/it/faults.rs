@@ -100,9 +100,14 @@ fn errors_of_all_versions_are_understood() {
     }
 }
 
+/// An answer that says that there is no such key.
+const NOTHING: &str = r#"{"header":{"revision":"1"}}"#;
+
 #[test]
 fn nonsense_is_no_answer() {
-    for body in ["ok", "", "[", r#"{"kvs":[{"key":"%%"}]}"#] {
+    let bad_key = r#"{"header":{},"kvs":[{"key":"%%"}]}"#;
+    // Without a header it is not from etcd, and does not say that there is nothing.
+    for body in ["ok", "", "[", "{}", "[]", "7", r#"{"result":{}}"#, r#"{"kvs":[]}"#, bad_key] {
         let answer = told(200, body);
         assert!(
             matches!(&answer, Err(Error::Failed(why)) if why.contains("makes no sense")),
@@ -110,7 +115,7 @@ fn nonsense_is_no_answer() {
         );
     }
     // Whatever makes sense and has no keys.
-    for body in ["{}", "[]", "7", r#"{"kvs":{}}"#, r#"{"result":{}}"#] {
+    for body in [r#"{"header":{}}"#, r#"{"header":{},"kvs":{}}"#, r#"{"result":{"header":{}}}"#] {
         assert_eq!(told(200, body), Err(Error::Unknown), "{body}");
     }
 }
@@ -125,8 +130,9 @@ fn nobody_answers() {
 fn a_slow_member_has_half_of_the_time_and_the_others_the_rest() {
     let (slow, quick) = (HttpStub::start(), HttpStub::start());
     slow.set_delay(Duration::from_secs(60));
-    quick.set_body("{}");
-    let timeout = Duration::from_millis(600);
+    quick.set_body(NOTHING);
+    quick.set_delay(Duration::from_millis(100));
+    let timeout = Duration::from_secs(2);
     let begun = Instant::now();
     let answers = ask_twice(&[slow.address(), quick.address()], timeout);
     assert_eq!(answers, (Err(Error::Unknown), Err(Error::Unknown)));
@@ -154,6 +160,6 @@ fn members_without_a_leader_are_asked_once_each() {
     assert_eq!(members.iter().map(HttpStub::count).collect::<Vec<_>>(), [2, 2, 2]);
     // One that knows better.
     members[2].set_status(200);
-    members[2].set_body("{}");
+    members[2].set_body(NOTHING);
     assert_eq!(ask(&addresses), Err(Error::Unknown));
 }

@@ -186,3 +186,15 @@ fn a_session_that_has_ended_is_unknown_and_may_be_closed_again() {
     assert_eq!(scene.renew(&nonsense), Err(Error::Unknown));
     assert_eq!(scene.acquire(&nonsense), Err(Error::Unknown));
 }
+
+#[test]
+fn a_key_that_somebody_has_written_by_hand_is_a_held_lock() {
+    let scene = Scene::start();
+    let candidate = scene.candidate(60, HOUR);
+    scene.etcd.put(LOCK, "mine");
+    assert_eq!(scene.acquire(&candidate), Ok(None));
+    let holder = scene.holder(None).get().unwrap().holder.unwrap();
+    assert_eq!((holder.session.0.as_str(), &*holder.value), ("0", &b"mine"[..]));
+    scene.etcd.delete(LOCK);
+    assert!(scene.acquire(&candidate).unwrap().is_some());
+}
