@@ -246,7 +246,7 @@ impl Engine {
         if let (Some(watch), Some(seen)) = (config.watches.get(id.0), seen) {
             let what = match seen {
                 Seen::Instances(_) => "healthy",
-                Seen::Entries(_) => "keys",
+                Seen::Entries(_) => "found",
             };
             log::info!("{} has changed: {} {what}", watch.name, seen.len());
             self.count_instances(id, seen.len());
