@@ -27,6 +27,7 @@
 mod app;
 mod base64;
 mod checks;
+mod connection;
 mod definition;
 mod duration;
 mod fields;
