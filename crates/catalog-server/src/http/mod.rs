@@ -212,7 +212,8 @@ pub(crate) async fn reply(app: &Rc<App>, request: Result<Request, Refusal>) -> S
 }
 
 async fn route(app: &Rc<App>, request: &mut Request) -> Result<Reply, Refusal> {
-    if request.path.contains("//") {
+    // As it was sent: a key may have two slashes in a row if they are encoded.
+    if request.raw_path.contains("//") {
         let mut path = request.raw_path.clone();
         while path.contains("//") {
             path = path.replace("//", "/");
