@@ -61,7 +61,8 @@ pub trait Catalog: Send + Sync + 'static {
     /// Whether the registry answers. One for each catalog, shared by all who use it.
     fn reachability(&self) -> &Reachability;
 
-    /// Puts an instance in, or replaces it, with the given status. `output` says why.
+    /// Puts an instance in with the given status, or replaces it; then the registry may keep the
+    /// status that it has. `output` says why.
     fn register<'a>(
         &'a self,
         registration: &'a Registration,
