@@ -1,28 +1,34 @@
 //! The command line: Go's style of flags (`-http ADDR`), with two dashes as well.
 
 use std::ffi::OsString;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
-use catalog_server::Options;
+use catalog_server::{Dns, Options, ScriptChecks};
 
 const HELP: &str = "\
-Serves Consul's HTTP API from memory: a catalog for a laptop, a demo, a test.
+Serves Consul's HTTP API and DNS from memory, and a page at /ui/: a catalog for a laptop, a demo,
+a test.
 
 Usage: catalog-server [flags]
 
   -http ADDR:PORT          where to listen (127.0.0.1:8500); port 0 takes a free one
+  -dns ADDR:PORT           where to answer DNS, over UDP and TCP (127.0.0.1:8600); \"off\": nowhere
+  -state FILE              keep keys and registrations in it over restarts; without it, nowhere
   -node NAME               the name of the node (localhost)
   -datacenter NAME         the name of the datacenter (dc1)
   -min-deregister TIME     shortest DeregisterCriticalServiceAfter (1m)
-  -min-interval TIME       shortest interval of HTTP and TCP checks (1s)
+  -min-interval TIME       shortest interval of checks other than TTL (1s)
   -min-session-ttl TIME    shortest TTL of a session (10s)
+  -enable-script-checks    run the programs that clients name as checks, as this user
   -max-connections N       further connections are refused with 503 (4096)
   -max-blocked N           further blocking queries are refused with 429 (4096)
   -help                    this text
   -version                 the version
 
 Once it listens it prints \"listening on http://ADDR:PORT\". TERM and INT stop it.
-Nothing is kept when it stops. It asks nobody for a password: do not let strangers reach it.";
+It asks nobody for a password: do not let strangers reach it.";
+
+const DNS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8600);
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -48,7 +54,7 @@ pub(crate) enum Error {
 pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command, Error> {
     let args: Vec<OsString> = parser.raw_args()?.map(two_dashes).collect();
     let mut parser = lexopt::Parser::from_args(args);
-    let mut options = Options::default();
+    let mut options = Options { dns: Dns::IfFree(DNS), ..Options::default() };
     while let Some(arg) = parser.next()? {
         let flag = match arg {
             lexopt::Arg::Long(name) => name.to_owned(),
@@ -61,8 +67,9 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command, Error> {
                 let version = env!("CARGO_PKG_VERSION");
                 return Ok(Command::Print(format!("catalog-server {version}")));
             }
-            "http" | "node" | "datacenter" | "min-deregister" | "min-interval"
-            | "min-session-ttl" | "max-connections" | "max-blocked" => {
+            "enable-script-checks" => options.script_checks = ScriptChecks::Run,
+            "http" | "dns" | "state" | "node" | "datacenter" | "min-deregister"
+            | "min-interval" | "min-session-ttl" | "max-connections" | "max-blocked" => {
                 let value = parser.value()?.to_string_lossy().into_owned();
                 set(&mut options, &flag, value)?;
             }
@@ -95,6 +102,10 @@ fn set(options: &mut Options, flag: &str, value: String) -> Result<(), Error> {
     };
     match flag {
         "http" => options.http = address(&value).ok_or_else(|| wrong("ADDR:PORT"))?,
+        "dns" if ["", "off"].contains(&value.as_str()) => options.dns = Dns::Off,
+        "dns" => options.dns = Dns::At(address(&value).ok_or_else(|| wrong("ADDR:PORT or off"))?),
+        "state" if value.is_empty() => return Err(wrong("a file")),
+        "state" => options.state = Some(value.into()),
         "min-deregister" => options.min_deregister = time()?,
         "min-interval" => options.min_interval = time()?,
         "min-session-ttl" => options.min_session_ttl = time()?,
@@ -133,6 +144,10 @@ mod tests {
         assert_eq!((set.node.as_str(), set.min_deregister.as_secs(), set.max_blocked), ("n", 2, 7));
         assert_eq!(options(&["-http", "localhost:1"]).http.to_string(), "127.0.0.1:1");
         assert_eq!(options(&[]).http.to_string(), "127.0.0.1:8500");
+        assert_eq!(options(&[]).dns, Dns::IfFree("127.0.0.1:8600".parse().unwrap()));
+        assert_eq!(options(&["-dns", ":53"]).dns, Dns::At("0.0.0.0:53".parse().unwrap()));
+        assert_eq!(options(&["-dns", "off"]).dns, Dns::Off);
+        assert_eq!(options(&["-dns="]).dns, Dns::Off);
     }
 
     #[test]
@@ -142,6 +157,7 @@ mod tests {
             (&["-x"], "unknown flag -x"),
             (&["-http"], "missing argument for option '--http'"),
             (&["-http", "8500"], "-http \"8500\" is not ADDR:PORT"),
+            (&["-dns", "8600"], "-dns \"8600\" is not ADDR:PORT or off"),
             (&["-min-interval", "5"], "-min-interval \"5\" is not a time such as 10s"),
             (&["-max-blocked", "0"], "is not a number from 1"),
             (&["-node", "a b"], "is not a name"),

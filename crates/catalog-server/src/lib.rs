@@ -35,9 +35,13 @@ mod options;
 mod random;
 mod registration;
 mod server;
+mod state;
 mod store;
 mod view;
+mod zone;
 
+pub use definition::ScriptChecks;
 pub use duration::parse as parse_duration;
-pub use options::{Log, Options};
+pub use options::{Dns, Log, Options};
 pub use server::{Background, Error, Server};
+pub use state::StateError;

@@ -20,6 +20,9 @@ fn main() -> ExitCode {
     };
     raise_descriptor_limit();
     let served = Server::bind(options).and_then(|server| {
+        if let Some(address) = server.dns_address() {
+            print(&format!("answering DNS on {address}"));
+        }
         print(&format!("listening on http://{}", server.address()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(Error::Start)?.block_on(async {

@@ -8,14 +8,16 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{io, thread};
 
+use dns_server::Sockets;
 use http_server::{HalfClosed, Limits, Overflow, accept, service_fn};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::task::LocalSet;
+use tokio::task::{LocalSet, spawn_local};
 
 use crate::app::App;
 use crate::http;
-use crate::options::Options;
+use crate::options::{Dns, Options};
+use crate::state::{self, Saved, StateError};
 
 /// How long a stop waits for requests that are being answered.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -33,6 +35,12 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The state file cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The address for DNS cannot be listened on.
+    #[error("DNS: {0} (-dns off does without)")]
+    Dns(#[from] dns_server::Error),
     /// There is no thread or runtime for it.
     #[error("cannot start the catalog: {0}")]
     Start(io::Error),
@@ -43,12 +51,18 @@ pub enum Error {
 pub struct Server {
     listener: std::net::TcpListener,
     address: SocketAddr,
+    dns: Option<Sockets>,
+    saved: Saved,
     options: Options,
 }
 
 impl Server {
-    /// Takes the address.
+    /// Reads the state file and takes the addresses.
     pub fn bind(options: Options) -> Result<Self, Error> {
+        let saved = match &options.state {
+            Some(path) => state::read(path, options.script_checks)?,
+            None => Saved::default(),
+        };
         let listen = || {
             let listener = std::net::TcpListener::bind(options.http)?;
             listener.set_nonblocking(true)?;
@@ -57,7 +71,18 @@ impl Server {
         };
         let failed = |source| Error::Listen { address: options.http, source };
         let (listener, address) = listen().map_err(failed)?;
-        Ok(Self { listener, address, options })
+        let dns = match options.dns {
+            Dns::Off => None,
+            Dns::At(address) => Some(Sockets::bind(address)?),
+            Dns::IfFree(address) => match Sockets::bind(address) {
+                Ok(sockets) => Some(sockets),
+                Err(error) => {
+                    options.log.line(&format!("no DNS: {error} (-dns chooses another address)"));
+                    None
+                }
+            },
+        };
+        Ok(Self { listener, address, dns, saved, options })
     }
 
     /// Where it listens, with the port that was chosen.
@@ -65,23 +90,53 @@ impl Server {
         self.address
     }
 
+    /// Where DNS is answered, with the port that was chosen, if it is.
+    pub fn dns_address(&self) -> Option<SocketAddr> {
+        self.dns.as_ref().map(Sockets::address)
+    }
+
     /// Answers until `stop` is ready; then it accepts no more, answers blocked queries at once,
-    /// and gives clients two seconds to take their answers.
+    /// gives clients two seconds to take their answers, and writes the state file.
     ///
     /// It must run on a tokio runtime of one thread with I/O and time.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Error> {
         let listener = TcpListener::from_std(self.listener).map_err(Error::Start)?;
-        let app = App::new(self.options, self.address);
+        let mut saved = self.saved;
+        let checks = std::mem::take(&mut saved.checks);
+        let app = App::new(self.options, self.address, saved);
         LocalSet::new()
             .run_until(async move {
-                let reaper = tokio::task::spawn_local(Rc::clone(&app).reap());
+                for check in checks {
+                    app.start_check(check);
+                }
+                let (stop_keeping, stopped) = oneshot::channel();
+                let mut keeper = None;
+                if let Some(path) = app.options.state.clone() {
+                    // If it cannot be written that is known now.
+                    state::write(&app, &path).await?;
+                    keeper = Some(spawn_local(state::keep(Rc::clone(&app), path, stopped)));
+                }
+                let zone: Rc<dyn dns_server::Zone> = Rc::clone(&app) as _;
+                let start = |sockets| {
+                    dns_server::Server::start(sockets, dns_server::Limits::default(), zone)
+                };
+                let dns = self.dns.map(start).transpose()?;
+                let reaper = spawn_local(Rc::clone(&app).reap());
                 serve(&app, listener, stop).await;
                 reaper.abort();
+                if let Some(dns) = dns {
+                    dns.close().await;
+                }
+                drop(stop_keeping);
+                let kept = match keeper {
+                    Some(keeper) => keeper.await.map_err(|error| Error::Start(error.into()))?,
+                    None => Ok(()),
+                };
                 // Each check's task holds the whole; dropping them lets go of it.
                 app.checks.borrow_mut().clear();
+                Ok(kept?)
             })
-            .await;
-        Ok(())
+            .await
     }
 }
 
@@ -114,6 +169,7 @@ async fn serve(app: &Rc<App>, listener: TcpListener, stop: impl Future<Output = 
 #[derive(Debug)]
 pub struct Background {
     address: SocketAddr,
+    dns: Option<SocketAddr>,
     stop: RefCell<Option<oneshot::Sender<()>>>,
     thread: RefCell<Option<JoinHandle<()>>>,
 }
@@ -122,7 +178,7 @@ impl Background {
     /// Starts a catalog and returns once connections are accepted.
     pub fn start(options: Options) -> Result<Self, Error> {
         let server = Server::bind(options)?;
-        let address = server.address();
+        let (address, dns) = (server.address(), server.dns_address());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -137,12 +193,17 @@ impl Background {
         };
         let thread =
             thread::Builder::new().name("catalog".into()).spawn(body).map_err(Error::Start)?;
-        Ok(Self { address, stop: Some(stop).into(), thread: Some(thread).into() })
+        Ok(Self { address, dns, stop: Some(stop).into(), thread: Some(thread).into() })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where DNS is answered, if it is.
+    pub fn dns_address(&self) -> Option<SocketAddr> {
+        self.dns
     }
 
     /// Stops it and waits for its end.

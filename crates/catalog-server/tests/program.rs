@@ -24,6 +24,48 @@ fn tells_its_port_serves_and_stops() {
 }
 
 #[test]
+fn answers_dns() {
+    let mut running = program().args(["-http", "127.0.0.1:0", "-dns", "127.0.0.1:0"]).spawn();
+    let line = running.wait_for_line("answering DNS on ");
+    let (host, port) = line.rsplit(' ').next().unwrap().rsplit_once(':').unwrap();
+    let address = running.wait_for_line("listening on http://");
+    let address = address.rsplit('/').next().unwrap();
+    let register = |body: &str| {
+        let answer = http("PUT", address, "/v1/agent/service/register", body).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    };
+    let web = |id: &str, ip: &str, tag: &str, status: &str| {
+        register(&format!(
+            r#"{{"ID":"{id}","Name":"Web","Address":"{ip}","Port":80,"Tags":["{tag}"],
+                "Check":{{"TTL":"60s","Status":"{status}"}}}}"#
+        ));
+    };
+    let at = format!("@{host}");
+    let dig = |question: &[&str]| {
+        let args = ["+short", "+time=5", &at, "-p", port];
+        let finished = Program::new("dig").args(args).args(question).spawn().wait(SOON);
+        let mut lines: Vec<String> = finished.stdout.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines.join(" ")
+    };
+    web("w1", "10.0.0.1", "blue", "passing");
+    web("w2", "10.0.0.2", "green", "passing");
+    web("w3", "10.0.0.3", "green", "warning");
+    register(r#"{"Name":"plain","Port":99}"#);
+    assert_eq!(dig(&["web.service.consul"]), "10.0.0.1 10.0.0.2");
+    assert_eq!(dig(&["GREEN.web.service.dc1.consul", "+tcp"]), "10.0.0.2");
+    assert_eq!(dig(&["plain.service.consul", "SRV"]), "1 1 99 localhost.node.dc1.consul.");
+    assert_eq!(dig(&["localhost.node.consul"]), "127.0.0.1");
+    assert_eq!(dig(&["nope.service.consul"]), "");
+
+    // Somebody else's default address is left to them; one that was asked for is not.
+    let taken = program().args(["-http", "127.0.0.1:0", "-dns", &format!("{host}:{port}")]);
+    let failed = taken.spawn().wait(SOON);
+    assert_eq!(failed.ended, Ended::Code(1));
+    assert!(failed.stderr.contains("(-dns off does without)"), "{}", failed.stderr);
+}
+
+#[test]
 fn help_and_version() {
     let help = program().arg("-help").spawn().wait(SOON);
     assert!(help.ended == Ended::Code(0) && help.stdout.contains("-min-deregister TIME"));

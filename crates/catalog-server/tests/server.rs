@@ -7,83 +7,17 @@
     reason = "helpers of tests report by panicking"
 )]
 
+mod catalog;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::mpsc;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use catalog_server::{Background, Log, Options};
+use catalog::{Catalog, SOON, index};
 use serde_json::json;
-use testkit::{HttpStub, Response, http, http_within, wait_until};
-
-const SOON: Duration = Duration::from_secs(10);
-
-struct Catalog(Background);
-
-impl Catalog {
-    fn start(change: impl FnOnce(&mut Options)) -> Self {
-        let mut options =
-            Options { http: ([127, 0, 0, 1], 0).into(), log: Log::Silent, ..Options::default() };
-        change(&mut options);
-        Self(Background::start(options).unwrap())
-    }
-
-    fn address(&self) -> String {
-        self.0.address().to_string()
-    }
-
-    #[track_caller]
-    fn get(&self, path: &str) -> Response {
-        http("GET", &self.address(), path, "").unwrap()
-    }
-
-    #[track_caller]
-    fn put(&self, path: &str, body: &str) {
-        let response = http("PUT", &self.address(), path, body).unwrap();
-        assert_eq!(response.status, 200, "PUT {path} {body}: {}", response.body);
-    }
-
-    #[track_caller]
-    fn register(&self, body: serde_json::Value) {
-        self.put("/v1/agent/service/register", &body.to_string());
-    }
-
-    /// A blocking query on a thread of its own; the answer arrives with how long it took.
-    fn blocked(&self, path: &str) -> mpsc::Receiver<(Response, Duration)> {
-        let (sender, receiver) = mpsc::channel();
-        let (address, path) = (self.address(), path.to_owned());
-        let before = self.waiting();
-        thread::spawn(move || {
-            let start = Instant::now();
-            let response = http_within(Duration::from_secs(60), "GET", &address, &path, "");
-            let _ = sender.send((response.expect("an answer"), start.elapsed()));
-        });
-        wait_until("the query waits", SOON, || self.waiting() == before + 1);
-        receiver
-    }
-
-    fn waiting(&self) -> u64 {
-        self.get("/v1/agent/self").json()["DebugConfig"]["Blocked"]["queries"].as_u64().unwrap()
-    }
-
-    fn state(&self, check: &str) -> String {
-        let checks = self.get("/v1/agent/checks").json();
-        checks[check]["Status"].as_str().unwrap_or("gone").to_owned()
-    }
-
-    #[track_caller]
-    fn until(&self, check: &str, state: &str) {
-        wait_until(&format!("{check} is {state}"), SOON, || {
-            let now = self.state(check);
-            if now == state { Ok(()) } else { Err(now) }
-        });
-    }
-}
-
-fn index(response: &Response) -> u64 {
-    response.header("x-consul-index").expect("an index").parse().unwrap()
-}
+use testkit::{http, http_within, wait_until};
 
 #[test]
 fn a_query_returns_when_what_it_asked_for_changed_and_only_then() {
@@ -196,38 +130,6 @@ fn a_service_that_stays_critical_is_removed() {
     catalog.until("service:gone", "gone");
     assert_eq!(catalog.get("/v1/catalog/service/gone").json(), json!([]));
     assert_eq!(catalog.state("service:waits"), "critical", "it had no time to report yet");
-}
-
-#[test]
-fn http_and_tcp_checks_follow_their_targets() {
-    let stub = HttpStub::start();
-    let catalog = Catalog::start(|options| options.min_interval = Duration::from_millis(20));
-    let every = "10ms";
-    let checks = json!([
-        {"CheckID": "http", "HTTP": stub.url("/health"), "Interval": every,
-            "Header": {"X-A": ["b"]}, "Method": "POST", "Body": "ping"},
-        {"CheckID": "tcp", "TCP": stub.address(), "Interval": every},
-        {"CheckID": "slow", "HTTP": stub.url("/"), "Interval": every, "FailuresBeforeCritical": 3},
-        {"CheckID": "tls", "HTTP": "https://127.0.0.1:1/", "Interval": every},
-    ]);
-    catalog.register(json!({"Name": "web", "Checks": checks}));
-    for check in ["http", "tcp", "slow"] {
-        catalog.until(check, "passing");
-    }
-    let request = stub.requests().into_iter().find(|request| request.starts_with("POST /health"));
-    let request = request.expect("a request");
-    assert!(request.contains("X-A: b\r\n") && request.ends_with("ping"), "{request}");
-    stub.set_status(429);
-    catalog.until("http", "warning");
-    stub.set_status(500);
-    catalog.until("http", "critical");
-    catalog.until("slow", "critical");
-    let checks = catalog.get("/v1/agent/checks").json();
-    let output = |check: &str| checks[check]["Output"].as_str().unwrap().to_owned();
-    assert!(output("http").contains("500 Stub Output: ok"), "{}", output("http"));
-    assert!(output("tls").contains("http:// only"), "{}", output("tls"));
-    drop(stub);
-    catalog.until("tcp", "critical");
 }
 
 #[test]
@@ -375,4 +277,37 @@ fn one_query_sees_every_change_of_the_catalog() {
     let refused = catalog.get("/v1/catalog/nodes?filter=Node==far");
     assert_eq!(refused.status, 400);
     assert!(refused.body.contains("no filter expressions"), "{}", refused.body);
+}
+
+#[test]
+fn the_page_and_all_that_it_loads_are_served_and_nothing_else_may_run() {
+    let catalog = Catalog::start(|_| {});
+    for path in ["/", "/ui"] {
+        let answer = catalog.get(path);
+        assert_eq!((answer.status, answer.header("location")), (301, Some("/ui/")), "{path}");
+    }
+    // Every file of the page's folder, whatever it links to.
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui");
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.push(String::new());
+    for name in names {
+        let answer = catalog.get(&format!("/ui/{name}"));
+        assert_eq!(answer.status, 200, "{name} is not served: src/http/ui.rs has the list");
+        let policy = answer.header("content-security-policy").unwrap_or_default();
+        assert!(policy.starts_with("default-src 'self';"), "{name}: {policy}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{name}");
+        let kind = answer.header("content-type").unwrap_or_default();
+        let wanted = match name.rsplit('.').next() {
+            Some("js") => "text/javascript",
+            Some("css") => "text/css",
+            Some("svg") => "image/svg+xml",
+            _ => "text/html",
+        };
+        assert!(kind.starts_with(wanted), "{name} is {kind}");
+    }
+    assert_eq!(catalog.get("/ui/../Cargo.toml").status, 404);
+    assert_eq!(catalog.get("/ui/nope").status, 404);
 }

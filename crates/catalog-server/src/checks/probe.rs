@@ -3,45 +3,150 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use http_client::{Address, Call, Client, Repeat, Tls};
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT, HeaderName, HeaderValue, USER_AGENT};
+use hyper::{Method, Uri};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::definition::{HttpProbe, Probe};
+use super::{grpc, script};
+use crate::definition::{HttpProbe, Pace, Probe, Verify};
 use crate::store::Status;
 
-/// How much of an answer is kept as the check's output.
-const OUTPUT: usize = 4096;
+/// Makes one check again and again.
+pub(crate) struct Maker<'a> {
+    probe: &'a Probe,
+    pace: Pace,
+    /// For HTTP checks: reading the authorities that the system trusts takes a while.
+    client: Option<Result<HttpCheck, String>>,
+}
 
-/// Makes the check once.
-pub(crate) async fn run(probe: &Probe, limit: Duration) -> (Status, String) {
-    match probe {
-        Probe::Ttl(_) => (Status::Critical, String::new()),
-        Probe::Tcp(address, _) => match connect(address, limit).await {
-            Ok(_) => (Status::Passing, format!("TCP connect {address}: Success")),
-            Err(error) => (Status::Critical, error),
-        },
-        Probe::Http(request, _) => {
-            let answer = timeout(limit, get(request, limit)).await;
-            let answer = answer.unwrap_or_else(|_| Err(format!("no answer within {limit:?}")));
-            match answer {
-                Ok((code, text)) => {
-                    let status = match code {
-                        200..=299 => Status::Passing,
-                        429 => Status::Warning,
-                        _ => Status::Critical,
-                    };
-                    (status, format!("HTTP {} {}: {text}", request.method, request.url))
-                }
-                Err(error) => {
-                    (Status::Critical, format!("{} {:?}: {error}", request.method, request.url))
-                }
+/// An HTTP check's request, ready to be sent.
+struct HttpCheck {
+    client: Client,
+    method: Method,
+    path: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl<'a> Maker<'a> {
+    /// What cannot be done is said when it is tried: Consul takes any check, too.
+    pub(crate) fn new(probe: &'a Probe, pace: Pace) -> Self {
+        let client = match probe {
+            Probe::Http(request, _) => Some(HttpCheck::new(request)),
+            _ => None,
+        };
+        Self { probe, pace, client }
+    }
+
+    /// Makes the check once.
+    pub(crate) async fn make(&self) -> (Status, String) {
+        let limit = self.pace.timeout;
+        match (self.probe, &self.client) {
+            (Probe::Http(request, _), Some(check)) => self.http(request, check.as_ref()).await,
+            (Probe::Tcp(address, _), _) => match connect(address, limit).await {
+                Ok(_) => (Status::Passing, format!("TCP connect {address}: Success")),
+                Err(error) => (Status::Critical, error),
+            },
+            (Probe::Grpc(server, _), _) => match grpc::ask(server, limit).await {
+                Ok(()) => (Status::Passing, format!("gRPC check {}: success", server.target)),
+                Err(error) => (Status::Critical, error),
+            },
+            (Probe::Script(args, _), _) => script::run(args, self.pace).await,
+            // Clients make these.
+            (Probe::Ttl(_) | Probe::Http(..), _) => (Status::Critical, String::new()),
+        }
+    }
+
+    async fn http(
+        &self,
+        request: &HttpProbe,
+        check: Result<&HttpCheck, &String>,
+    ) -> (Status, String) {
+        let HttpProbe { method, url, body, .. } = request;
+        let answer = match check {
+            Ok(check) => check.send(body, self.pace).await,
+            Err(error) => Err(error.clone()),
+        };
+        match answer {
+            Ok((code, text)) => {
+                let status = match code {
+                    200..=299 => Status::Passing,
+                    429 => Status::Warning,
+                    _ => Status::Critical,
+                };
+                (status, format!("HTTP {} {url}: {text}", verb(method)))
             }
+            Err(error) => (Status::Critical, format!("{} {url:?}: {error}", verb(method))),
         }
     }
 }
 
-async fn connect(address: &str, limit: Duration) -> Result<TcpStream, String> {
+fn verb(method: &str) -> &str {
+    if method.is_empty() { "GET" } else { method }
+}
+
+impl HttpCheck {
+    fn new(request: &HttpProbe) -> Result<Self, String> {
+        let url: Uri = request.url.parse().map_err(|error| format!("no URL: {error}"))?;
+        let host = url.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        if host.is_empty() {
+            return Err("the URL has no host".to_owned());
+        }
+        let tls = Tls { insecure: request.verify == Verify::Nothing, ..Tls::default() };
+        let address = match url.scheme_str() {
+            Some("http") => Address::Http { host, port: url.port_u16().unwrap_or(80) },
+            Some("https") => Address::Https { host, port: url.port_u16().unwrap_or(443), tls },
+            _ => return Err("the URL begins with neither http:// nor https://".to_owned()),
+        };
+        let client = Client::build(&[address], Vec::new()).map_err(|error| error.to_string())?;
+        let method = verb(&request.method);
+        let method = method.parse().map_err(|_| format!("{method:?} is no method"))?;
+        let path = url.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let mut headers = Vec::new();
+        for (name, value) in &request.headers {
+            let pair = HeaderName::try_from(name).ok().zip(HeaderValue::try_from(value).ok());
+            headers.push(pair.ok_or_else(|| format!("{name}: {value:?} is no header"))?);
+        }
+        for (name, value) in
+            [(USER_AGENT, "Consul Health Check"), (ACCEPT, "text/plain, text/*, */*")]
+        {
+            if headers.iter().all(|(own, _)| *own != name) {
+                headers.push((name, HeaderValue::from_static(value)));
+            }
+        }
+        Ok(Self { client, method, path, headers })
+    }
+
+    /// Status, and the text that Consul makes of an answer.
+    async fn send(&self, body: &str, pace: Pace) -> Result<(u16, String), String> {
+        let call = Call {
+            headers: &self.headers,
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            repeat: Repeat::Forbidden,
+            ..Call::new(self.method.clone(), &self.path, pace.timeout)
+        };
+        let answered = timeout(pace.timeout, async {
+            let mut answer = self.client.open(call).await.map_err(|error| error.to_string())?;
+            let mut kept = Vec::new();
+            // Past the kept output nothing matters: an answer that breaks off is one, too.
+            while let Ok(Some(chunk)) = answer.chunk().await {
+                kept.extend_from_slice(&chunk);
+                if kept.len() >= pace.output {
+                    break;
+                }
+            }
+            kept.truncate(pace.output);
+            let text = String::from_utf8_lossy(&kept).into_owned();
+            Ok((answer.status.as_u16(), format!("{} Output: {text}", answer.status)))
+        });
+        answered.await.unwrap_or_else(|_| Err(format!("no answer within {:?}", pace.timeout)))
+    }
+}
+
+/// Connects to `host:port`.
+pub(super) async fn connect(address: &str, limit: Duration) -> Result<TcpStream, String> {
     match timeout(limit, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(format!("dial tcp {address}: {}", reason(&error))),
@@ -54,74 +159,4 @@ fn reason(error: &io::Error) -> String {
         io::ErrorKind::ConnectionRefused => "connect: connection refused".into(),
         _ => error.to_string(),
     }
-}
-
-/// One HTTP/1.0 request: the server closes at the end and sends no chunks.
-async fn get(request: &HttpProbe, limit: Duration) -> Result<(u16, String), String> {
-    let Some(rest) = request.url.strip_prefix("http://") else {
-        return Err("the development catalog checks http:// only".into());
-    };
-    let at = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (host, path) = rest.split_at(at);
-    let slash = if path.starts_with('/') { "" } else { "/" };
-    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let address = if has_port { host.to_owned() } else { format!("{host}:80") };
-
-    let mut text = format!("{} {slash}{path} HTTP/1.0\r\n", request.method);
-    let named = |name: &str| request.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
-    for (name, default) in [("Host", host), ("User-Agent", "Consul Health Check")] {
-        if !named(name) {
-            text.push_str(&format!("{name}: {default}\r\n"));
-        }
-    }
-    for (name, value) in &request.headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
-    }
-    if !request.body.is_empty() {
-        text.push_str(&format!("Content-Length: {}\r\n", request.body.len()));
-    }
-    let clean = text.lines().all(|line| !line.contains('\r')) && !path.contains([' ', '\n', '\r']);
-    if !clean {
-        return Err("the URL or a header has a line break or blank in it".into());
-    }
-    text.push_str("\r\n");
-    text.push_str(&request.body);
-
-    let mut stream = connect(&address, limit).await?;
-    stream.write_all(text.as_bytes()).await.map_err(|error| error.to_string())?;
-    let mut answer = Vec::new();
-    // Past the kept output nothing matters: closing early is an answer, too.
-    let mut limited = stream.take(2 * OUTPUT as u64);
-    loop {
-        match limited.read_buf(&mut answer).await {
-            Ok(0) => break,
-            Ok(_) if whole(&answer) => break,
-            Ok(_) => {}
-            Err(_) if !answer.is_empty() => break,
-            Err(error) => return Err(reason(&error)),
-        }
-    }
-    let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let mut words = head.lines().next().unwrap_or_default().splitn(3, ' ');
-    let (version, code) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let code: u16 = match code.parse() {
-        Ok(code) if version.starts_with("HTTP/") => code,
-        _ => return Err("malformed HTTP response".into()),
-    };
-    let reason = words.next().unwrap_or_default();
-    let body: String = body.chars().take(OUTPUT).collect();
-    Ok((code, format!("{code} {reason} Output: {body}")))
-}
-
-/// Whether an answer of stated length is complete, for servers that do not close.
-fn whole(answer: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(answer);
-    let Some((head, _)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().skip(1).find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-    });
-    let start = answer.windows(4).position(|w| w == b"\r\n\r\n").map_or(0, |at| at + 4);
-    length.is_some_and(|length| answer.len() - start >= length)
 }

@@ -9,6 +9,7 @@ use super::health::truth;
 use super::{Refusal, Reply, Request, agent_checks};
 use crate::app::{App, OWN_CHECK, OWN_SERVICE};
 use crate::definition::ServiceDefinition;
+use crate::state;
 use crate::store::{Check, Node, Service, Status};
 use crate::view;
 
@@ -75,7 +76,7 @@ fn about(app: &App) -> Value {
             "Server": true,
             "Version": SPEAKS,
         },
-        "DebugConfig": { "Blocked": app.blocked() },
+        "DebugConfig": { "Blocked": app.blocked(), "State": state::figures(app) },
         "Coord": null,
         "Member": member(app),
         "Stats": { "agent": { "checks": app.checks.borrow().len().to_string() } },
@@ -135,7 +136,7 @@ fn one_service(app: &App, request: &Request, id: &str) -> Result<Reply, Refusal>
 
 async fn register(app: &Rc<App>, request: &mut Request) -> Result<Reply, Refusal> {
     request.allow("PUT")?;
-    let definition = ServiceDefinition::parse(&request.body().await?)?;
+    let definition = ServiceDefinition::parse(&request.body().await?, app.options.script_checks)?;
     let id = definition.service.id.clone();
     if request.has("replace-existing-checks") {
         let kept: Vec<&str> = definition.checks.iter().map(|check| check.id.as_str()).collect();

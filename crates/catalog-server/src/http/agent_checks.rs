@@ -18,7 +18,7 @@ pub(crate) async fn answer(
     }
     request.allow("PUT")?;
     if verb == "register" {
-        let check = CheckDefinition::parse(&request.body().await?)?;
+        let check = CheckDefinition::parse(&request.body().await?, app.options.script_checks)?;
         let service = &check.service_id;
         let known = app.with_node(|node| service.is_empty() || node.services.contains_key(service));
         if known != Some(true) {

@@ -11,6 +11,7 @@ mod request;
 mod session;
 mod status;
 mod txn;
+mod ui;
 
 use std::convert::Infallible;
 use std::rc::Rc;
@@ -197,6 +198,12 @@ async fn route(app: &Rc<App>, request: &mut Request) -> Result<Reply, Refusal> {
         return Err(Refusal::bad("the development catalog has no filter expressions"));
     }
     let path = request.path.clone();
+    if let Some(file) = path.strip_prefix("/ui/") {
+        return ui::answer(request, file);
+    }
+    if ["/", "/ui"].contains(&path.as_str()) {
+        return Ok(Reply::empty().status(301).header("location", "/ui/"));
+    }
     let rest = path.strip_prefix("/v1/").ok_or_else(Refusal::unknown)?;
     if rest == "txn" {
         return txn::answer(app, request).await;

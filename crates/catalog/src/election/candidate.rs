@@ -30,6 +30,10 @@ const KNOCK: Backoff =
 const RETRY: Backoff =
     Backoff { min: Duration::from_millis(200), max: Duration::from_secs(5), jitter: 0.5 };
 
+/// Longest pause after an error that may pass, such as that of a cluster which elects a leader of
+/// its own: who pauses does not see that ours resigns.
+const SOON: Duration = Duration::from_secs(1);
+
 /// Looks at the lock in a row without a pause, and the sustained time for each.
 const BURST: u32 = 4;
 const EACH: Duration = Duration::from_millis(300);
@@ -545,7 +549,8 @@ impl Trouble {
             self.told = true;
             log::warn!("election {name}: {what}: {error}");
         }
-        RETRY.pause(self.failures)
+        let longest = if error.class() == Class::GiveUp { RETRY.max } else { SOON };
+        Backoff { max: longest, ..RETRY }.pause(self.failures)
     }
 
     fn over(&mut self, name: &str) {
