@@ -2,6 +2,7 @@
 
 mod consul;
 mod development;
+mod etcd;
 mod memory;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(30);
 pub(crate) enum Kind {
     Memory,
     Consul,
+    Etcd,
     Development,
 }
 
@@ -47,7 +49,6 @@ pub(crate) enum Expired {
     /// Stays registered as critical; a heartbeat makes it passing again.
     IsCritical,
     /// Is not registered any more.
-    #[expect(dead_code, reason = "etcd")]
     IsGone,
 }
 
@@ -57,7 +58,6 @@ pub(crate) enum Released {
     /// Stays, perhaps without its value.
     Stays,
     /// Is deleted.
-    #[expect(dead_code, reason = "etcd")]
     IsDeleted,
 }
 
@@ -101,12 +101,13 @@ pub(crate) trait Registry: Send + Sync {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 3] = [Kind::Memory, Kind::Consul, Kind::Development];
+    pub(crate) const ALL: [Kind; 4] = [Kind::Memory, Kind::Consul, Kind::Etcd, Kind::Development];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Memory => "memory",
             Kind::Consul => "consul",
+            Kind::Etcd => "etcd",
             Kind::Development => "development",
         }
     }
@@ -115,6 +116,7 @@ impl Kind {
         match self {
             Kind::Memory => Arc::new(memory::Memory::start()),
             Kind::Consul => Arc::new(consul::Consul::start()),
+            Kind::Etcd => Arc::new(etcd::Etcd::start()),
             Kind::Development => Arc::new(development::Development::start()),
         }
     }
@@ -127,6 +129,15 @@ impl Kind {
                 deleted: Tokens::GoOn,
                 ttl: SECOND,
                 patience: 1,
+            },
+            // Instances and locks are keys under leases, and leases remove their keys. Tokens are
+            // revisions of the whole store.
+            Kind::Etcd => Traits {
+                expired: Expired::IsGone,
+                released: Released::IsDeleted,
+                deleted: Tokens::GoOn,
+                ttl: SECOND,
+                patience: 2,
             },
             // The tokens count how often this key was locked.
             Kind::Consul | Kind::Development => Traits {
