@@ -13,7 +13,8 @@ use crate::checks::Running;
 use crate::definition::plain_service;
 use crate::options::Options;
 use crate::random;
-use crate::store::{Check, Node, Status, Store, Topic};
+use crate::state::Saved;
+use crate::store::{Check, LOCK_DELAY, Node, Status, Store, Topic};
 
 /// The service and the check that stand for the catalog itself; clients cannot remove them.
 pub(crate) const OWN_SERVICE: &str = "consul";
@@ -30,6 +31,7 @@ pub(crate) struct App {
     pub(crate) node: String,
     /// Where this agent listens, `host:port`.
     pub(crate) address: String,
+    writes: Cell<u64>,
     blocked: Cell<usize>,
     stopping: Cell<bool>,
 }
@@ -40,17 +42,31 @@ pub(crate) struct App {
 pub(crate) struct TooManyBlocked(usize);
 
 impl App {
-    /// A catalog with this node and, as in Consul, itself as a service.
-    pub(crate) fn new(options: Options, address: std::net::SocketAddr) -> Rc<Self> {
+    /// A catalog with this node and, as in Consul, itself as a service; and with what the last run
+    /// has left, but for the checks, which [`App::start_check`] starts.
+    pub(crate) fn new(options: Options, address: std::net::SocketAddr, saved: Saved) -> Rc<Self> {
+        let Saved { index, agent, mut nodes, keys, locked, .. } = saved;
         let mut store = Store::default();
+        store.restore(index, keys);
+        for key in locked {
+            store.delay_lock(key, Instant::now() + LOCK_DELAY);
+        }
         let name = options.node.clone();
+        let own = nodes.iter_mut().find(|node| node.name == agent);
+        let id = own.map(|own| {
+            own.services.remove(OWN_SERVICE);
+            own.checks.remove(OWN_CHECK);
+            // It may have another name today.
+            own.name.clone_from(&name);
+            own.id.clone()
+        });
         let ip = if address.ip().is_unspecified() {
             "127.0.0.1".to_owned()
         } else {
             address.ip().to_string()
         };
         let node = Node {
-            id: random::uuid(),
+            id: id.unwrap_or_else(random::uuid),
             name: name.clone(),
             tagged_addresses: ["lan", "lan_ipv4", "wan", "wan_ipv4"]
                 .map(|kind| (kind.to_owned(), ip.clone()))
@@ -77,12 +93,14 @@ impl App {
             },
             Instant::now(),
         );
+        nodes.into_iter().for_each(|node| store.restore_node(node));
         Rc::new(Self {
             store: RefCell::new(store),
             checks: RefCell::default(),
             node: name,
             address: address.to_string(),
             options,
+            writes: Cell::new(0),
             blocked: Cell::new(0),
             stopping: Cell::new(false),
         })
@@ -143,6 +161,16 @@ impl App {
     pub(crate) fn stop_waiting(&self) {
         self.stopping.set(true);
         self.store.borrow().ring_all();
+    }
+
+    /// Notes that the state file is written.
+    pub(crate) fn count_write(&self) {
+        self.writes.set(self.writes.get() + 1);
+    }
+
+    /// How often the state file was written.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.get()
     }
 
     /// How many queries wait, and for how many topics.

@@ -13,6 +13,7 @@ Usage: catalog-server [flags]
 
   -http ADDR:PORT          where to listen (127.0.0.1:8500); port 0 takes a free one
   -dns ADDR:PORT           where to answer DNS, over UDP and TCP (127.0.0.1:8600); \"off\": nowhere
+  -state FILE              keep keys and registrations in it over restarts; without it, nowhere
   -node NAME               the name of the node (localhost)
   -datacenter NAME         the name of the datacenter (dc1)
   -min-deregister TIME     shortest DeregisterCriticalServiceAfter (1m)
@@ -25,7 +26,7 @@ Usage: catalog-server [flags]
   -version                 the version
 
 Once it listens it prints \"listening on http://ADDR:PORT\". TERM and INT stop it.
-Nothing is kept when it stops. It asks nobody for a password: do not let strangers reach it.";
+It asks nobody for a password: do not let strangers reach it.";
 
 const DNS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8600);
 
@@ -67,8 +68,8 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command, Error> {
                 return Ok(Command::Print(format!("catalog-server {version}")));
             }
             "enable-script-checks" => options.script_checks = ScriptChecks::Run,
-            "http" | "dns" | "node" | "datacenter" | "min-deregister" | "min-interval"
-            | "min-session-ttl" | "max-connections" | "max-blocked" => {
+            "http" | "dns" | "state" | "node" | "datacenter" | "min-deregister"
+            | "min-interval" | "min-session-ttl" | "max-connections" | "max-blocked" => {
                 let value = parser.value()?.to_string_lossy().into_owned();
                 set(&mut options, &flag, value)?;
             }
@@ -103,6 +104,8 @@ fn set(options: &mut Options, flag: &str, value: String) -> Result<(), Error> {
         "http" => options.http = address(&value).ok_or_else(|| wrong("ADDR:PORT"))?,
         "dns" if ["", "off"].contains(&value.as_str()) => options.dns = Dns::Off,
         "dns" => options.dns = Dns::At(address(&value).ok_or_else(|| wrong("ADDR:PORT or off"))?),
+        "state" if value.is_empty() => return Err(wrong("a file")),
+        "state" => options.state = Some(value.into()),
         "min-deregister" => options.min_deregister = time()?,
         "min-interval" => options.min_interval = time()?,
         "min-session-ttl" => options.min_session_ttl = time()?,

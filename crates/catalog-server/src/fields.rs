@@ -152,6 +152,12 @@ impl Fields {
         self.left.is_empty()
     }
 
+    /// What was not taken yet, in JSON, as it was sent.
+    pub(crate) fn source(&self) -> String {
+        let left = self.left.values().cloned();
+        Value::Object(left.collect()).to_string()
+    }
+
     /// Refuses what nobody took.
     pub(crate) fn finish(self) -> Result<(), Malformed> {
         match self.left.into_values().next() {

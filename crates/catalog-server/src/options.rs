@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::definition::ScriptChecks;
@@ -14,6 +15,8 @@ pub struct Options {
     pub http: SocketAddr,
     /// Where DNS is answered, over UDP and TCP.
     pub dns: Dns,
+    /// Where keys and registrations are kept over restarts. `None`: nowhere.
+    pub state: Option<PathBuf>,
     /// The name of the node.
     pub node: String,
     /// The name of the datacenter.
@@ -39,6 +42,7 @@ impl Default for Options {
         Self {
             http: SocketAddr::from(([127, 0, 0, 1], 8500)),
             dns: Dns::Off,
+            state: None,
             node: "localhost".into(),
             datacenter: "dc1".into(),
             min_deregister: Duration::from_secs(60),

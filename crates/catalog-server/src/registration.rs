@@ -54,7 +54,7 @@ impl Registration {
         let single = fields.object("Check")?;
         let mut checks = Vec::new();
         for fields in several.into_iter().chain(single) {
-            checks.push(check(fields, &node.name)?);
+            checks.push(read_check(fields, &node.name)?);
         }
         own_datacenter(&mut fields, datacenter)?;
         fields.ignore(&["WriteRequest", "Token", "Namespace"]);
@@ -111,7 +111,8 @@ fn service(mut fields: Fields) -> Result<Service, Refusal> {
     Ok(service)
 }
 
-fn check(mut fields: Fields, node: &str) -> Result<Check, Refusal> {
+/// A check as the catalog shows it.
+pub(crate) fn read_check(mut fields: Fields, node: &str) -> Result<Check, Refusal> {
     let (check_id, name) = (fields.text("CheckID")?, fields.text("Name")?);
     let of = fields.text("Node")?;
     if !of.is_empty() && of != node {
@@ -131,12 +132,12 @@ fn check(mut fields: Fields, node: &str) -> Result<Check, Refusal> {
         notes: fields.text("Notes")?,
         output: fields.text("Output")?,
         service_id: fields.text("ServiceID")?,
-        kind: kind(&definition),
+        kind: kind(&definition, &fields.text("Type")?),
         definition,
         create: 0,
         modify: 0,
     };
-    fields.ignore(&["ServiceName", "ServiceTags", "Type", "Namespace"]);
+    fields.ignore(&["ServiceName", "ServiceTags", "Namespace"]);
     fields.ignore(&["CreateIndex", "ModifyIndex"]);
     fields.finish()?;
     if check.id.is_empty() {
@@ -146,8 +147,9 @@ fn check(mut fields: Fields, node: &str) -> Result<Check, Refusal> {
 }
 
 /// What somebody who makes such checks would call it.
-fn kind(definition: &Map<String, Value>) -> &'static str {
+fn kind(definition: &Map<String, Value>, named: &str) -> &'static str {
     let kinds = [("HTTP", "http"), ("TCP", "tcp"), ("GRPC", "grpc"), ("TTL", "ttl")];
-    let found = kinds.into_iter().find(|(field, _)| definition.contains_key(*field));
-    found.map_or("", |(_, kind)| kind)
+    let others = [("", "script"), ("", "maintenance")];
+    let fits = |(field, kind): &(&str, &str)| definition.contains_key(*field) || *kind == named;
+    kinds.into_iter().chain(others).find(fits).map_or("", |(_, kind)| kind)
 }

@@ -12,11 +12,12 @@ use dns_server::Sockets;
 use http_server::{HalfClosed, Limits, Overflow, accept, service_fn};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::task::LocalSet;
+use tokio::task::{LocalSet, spawn_local};
 
 use crate::app::App;
 use crate::http;
 use crate::options::{Dns, Options};
+use crate::state::{self, Saved, StateError};
 
 /// How long a stop waits for requests that are being answered.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -34,6 +35,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The state file cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The address for DNS cannot be listened on.
     #[error("DNS: {0} (-dns off does without)")]
     Dns(#[from] dns_server::Error),
@@ -48,12 +52,17 @@ pub struct Server {
     listener: std::net::TcpListener,
     address: SocketAddr,
     dns: Option<Sockets>,
+    saved: Saved,
     options: Options,
 }
 
 impl Server {
-    /// Takes the addresses.
+    /// Reads the state file and takes the addresses.
     pub fn bind(options: Options) -> Result<Self, Error> {
+        let saved = match &options.state {
+            Some(path) => state::read(path, options.script_checks)?,
+            None => Saved::default(),
+        };
         let listen = || {
             let listener = std::net::TcpListener::bind(options.http)?;
             listener.set_nonblocking(true)?;
@@ -73,7 +82,7 @@ impl Server {
                 }
             },
         };
-        Ok(Self { listener, address, dns, options })
+        Ok(Self { listener, address, dns, saved, options })
     }
 
     /// Where it listens, with the port that was chosen.
@@ -87,28 +96,45 @@ impl Server {
     }
 
     /// Answers until `stop` is ready; then it accepts no more, answers blocked queries at once,
-    /// and gives clients two seconds to take their answers.
+    /// gives clients two seconds to take their answers, and writes the state file.
     ///
     /// It must run on a tokio runtime of one thread with I/O and time.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Error> {
         let listener = TcpListener::from_std(self.listener).map_err(Error::Start)?;
-        let app = App::new(self.options, self.address);
+        let mut saved = self.saved;
+        let checks = std::mem::take(&mut saved.checks);
+        let app = App::new(self.options, self.address, saved);
         LocalSet::new()
             .run_until(async move {
+                for check in checks {
+                    app.start_check(check);
+                }
+                let (stop_keeping, stopped) = oneshot::channel();
+                let mut keeper = None;
+                if let Some(path) = app.options.state.clone() {
+                    // If it cannot be written that is known now.
+                    state::write(&app, &path).await?;
+                    keeper = Some(spawn_local(state::keep(Rc::clone(&app), path, stopped)));
+                }
                 let zone: Rc<dyn dns_server::Zone> = Rc::clone(&app) as _;
                 let start = |sockets| {
                     dns_server::Server::start(sockets, dns_server::Limits::default(), zone)
                 };
                 let dns = self.dns.map(start).transpose()?;
-                let reaper = tokio::task::spawn_local(Rc::clone(&app).reap());
+                let reaper = spawn_local(Rc::clone(&app).reap());
                 serve(&app, listener, stop).await;
                 reaper.abort();
                 if let Some(dns) = dns {
                     dns.close().await;
                 }
+                drop(stop_keeping);
+                let kept = match keeper {
+                    Some(keeper) => keeper.await.map_err(|error| Error::Start(error.into()))?,
+                    None => Ok(()),
+                };
                 // Each check's task holds the whole; dropping them lets go of it.
                 app.checks.borrow_mut().clear();
-                Ok(())
+                Ok(kept?)
             })
             .await
     }

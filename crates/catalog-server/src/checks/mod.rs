@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
@@ -25,7 +26,19 @@ pub(crate) struct Running {
     deregister_after: Duration,
     service_id: String,
     critical_since: Cell<Option<Instant>>,
+    name: String,
+    /// As it was sent, in JSON.
+    source: String,
     task: JoinHandle<()>,
+}
+
+impl Running {
+    /// What it takes to start it again.
+    pub(crate) fn saved(&self, id: &str) -> Value {
+        let definition: Value = serde_json::from_str(&self.source).unwrap_or_default();
+        json!({ "CheckID": id, "Name": self.name, "ServiceID": self.service_id,
+            "Definition": definition })
+    }
 }
 
 impl Drop for Running {
@@ -43,13 +56,13 @@ impl App {
     /// Registers a check with this agent and starts it. If there was one of that id, the new one
     /// takes over its state: registering again is no change of health.
     pub(crate) fn start_check(self: &Rc<Self>, definition: CheckDefinition) {
-        let CheckDefinition { id, probe, thresholds, .. } = definition;
+        let CheckDefinition { id, probe, thresholds, name: title, source, .. } = definition;
         let known = self.store.borrow().node(&self.node).and_then(|n| n.checks.get(&id).cloned());
         let (status, output) =
             known.map_or((definition.status, String::new()), |old| (old.status, old.output));
         let check = Check {
             id: id.clone(),
-            name: definition.name,
+            name: title.clone(),
             status,
             notes: definition.notes,
             output,
@@ -81,8 +94,20 @@ impl App {
         };
         let critical_since = Cell::new(None);
         let service_id = definition.service_id;
-        let running = Running { ttl, deregister_after, service_id, critical_since, task };
-        self.checks.borrow_mut().insert(id, running);
+        let running = Running {
+            ttl,
+            deregister_after,
+            service_id,
+            critical_since,
+            name: title,
+            source,
+            task,
+        };
+        let source = running.source.clone();
+        let old = self.checks.borrow_mut().insert(id, running);
+        if old.is_some_and(|old| old.source != source) {
+            self.store.borrow_mut().note_change();
+        }
     }
 
     /// A client's word about a TTL check, which also keeps it alive.

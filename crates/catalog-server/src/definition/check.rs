@@ -21,6 +21,8 @@ pub(crate) struct CheckDefinition {
     pub(crate) deregister_after: Duration,
     /// How many results in a row it takes to become passing, and critical; at least 1.
     pub(crate) thresholds: (u32, u32),
+    /// All of it as it was sent, in JSON.
+    pub(crate) source: String,
 }
 
 /// Where the state of a check comes from.
@@ -112,11 +114,13 @@ impl CheckDefinition {
         Ok(check)
     }
 
-    pub(super) fn read(
+    /// From the fields of a check, some of which may be missing for the caller to fill in.
+    pub(crate) fn read(
         mut fields: Fields,
         bad_status: &str,
         scripts: ScriptChecks,
     ) -> Result<Self, Refusal> {
+        let source = fields.source();
         let (check_id, id) = (fields.text("CheckID")?, fields.text("ID")?);
         let id = if check_id.is_empty() { id } else { check_id };
         let name = fields.text("Name")?;
@@ -142,6 +146,7 @@ impl CheckDefinition {
             probe,
             deregister_after,
             thresholds: (threshold(thresholds.0), threshold(thresholds.1)),
+            source,
         })
     }
 

@@ -9,6 +9,7 @@ use super::health::truth;
 use super::{Refusal, Reply, Request, agent_checks};
 use crate::app::{App, OWN_CHECK, OWN_SERVICE};
 use crate::definition::ServiceDefinition;
+use crate::state;
 use crate::store::{Check, Node, Service, Status};
 use crate::view;
 
@@ -75,7 +76,7 @@ fn about(app: &App) -> Value {
             "Server": true,
             "Version": SPEAKS,
         },
-        "DebugConfig": { "Blocked": app.blocked() },
+        "DebugConfig": { "Blocked": app.blocked(), "State": state::figures(app) },
         "Coord": null,
         "Member": member(app),
         "Stats": { "agent": { "checks": app.checks.borrow().len().to_string() } },

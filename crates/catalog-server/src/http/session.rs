@@ -11,11 +11,9 @@ use crate::app::{App, OWN_CHECK};
 use crate::duration;
 use crate::fields::{Fields, Malformed};
 use crate::random;
-use crate::store::{Behavior, LockError, Session, SessionChecks, Topic};
+use crate::store::{Behavior, LOCK_DELAY, LockError, Session, SessionChecks, Topic};
 use crate::view;
 
-/// How long nobody gets a lock whose holder has ended, unless the session says otherwise.
-const LOCK_DELAY: Duration = Duration::from_secs(15);
 /// A lock delay below this, as a number, counts seconds; else nanoseconds.
 const LEAST_NANOS: u64 = 1000;
 const LONGEST_TTL: Duration = Duration::from_secs(24 * 60 * 60);

@@ -33,6 +33,8 @@ pub(crate) struct Kv {
     floor: u64,
     /// The last change of any key.
     last: u64,
+    /// With what this run began: what has become of keys before is not known.
+    base: u64,
     /// What was changed and is not kept yet, in order: the key as it was, and its grave.
     journal: Vec<(String, Option<Pair>, Option<u64>)>,
     pub(crate) keys: Waiters<String>,
@@ -62,7 +64,7 @@ impl Kv {
     /// When the key last changed; a key that is not there is as old as the last change of any,
     /// since its deletion need not be remembered.
     pub(crate) fn key_index(&self, key: &str) -> u64 {
-        self.pairs.get(key).map_or(self.last, |pair| pair.modify).max(1)
+        self.pairs.get(key).map_or(self.last, |pair| pair.modify).max(self.base).max(1)
     }
 
     /// When a key below the prefix last changed or was deleted.
@@ -72,6 +74,12 @@ impl Kv {
         // Nothing there and nothing remembered: as old as the last change of any key.
         let floor = if living.max(dead) == 0 { self.last } else { self.floor };
         living.max(dead).max(floor).max(1)
+    }
+
+    /// Begins with an index and with these keys.
+    pub(crate) fn begin(&mut self, index: u64, keys: Vec<(String, Pair)>) {
+        self.pairs = keys.into_iter().collect();
+        (self.base, self.floor, self.last) = (index, index, index);
     }
 
     /// Sets a key at the index `next`, unless it is so already. The pair's own indexes are ignored.

@@ -19,7 +19,7 @@ pub(crate) use events::{Event, Events};
 pub(crate) use kv::{Kv, Pair};
 pub(crate) use record::{Check, Node, Service, Status};
 use sessions::Sessions;
-pub(crate) use sessions::{Behavior, Session, SessionChecks};
+pub(crate) use sessions::{Behavior, LOCK_DELAY, Session, SessionChecks};
 pub(crate) use topics::Topic;
 use topics::Topics;
 pub(crate) use transaction::{LockError, Transaction};
@@ -41,6 +41,53 @@ impl Store {
     /// The index of the last change anywhere.
     pub(crate) fn last_index(&self) -> u64 {
         self.index.max(1)
+    }
+
+    /// Grows with every change of a node, a service, a check or a key.
+    pub(crate) fn version(&self) -> (u64, u64) {
+        (self.topics.index(&Topic::Everything), self.kv.prefix_index(""))
+    }
+
+    /// Notes a change of the catalog that no query shows.
+    pub(crate) fn note_change(&mut self) {
+        self.index += 1;
+        self.touch(Topic::Everything);
+    }
+
+    /// Begins with an index and with what was known when it was given out. What has become of it
+    /// since is not known, so everything counts as changed.
+    pub(crate) fn restore(&mut self, index: u64, keys: Vec<(String, Pair)>) {
+        self.index = index;
+        self.topics.begin(self.index);
+        self.kv.begin(self.index, keys);
+    }
+
+    /// Adds a node with what is on it, as it was; what is on it already stays, and so does a node
+    /// of that name.
+    pub(crate) fn restore_node(&mut self, node: Node) {
+        let name = node.name.clone();
+        let instances: Vec<_> = node
+            .services
+            .values()
+            .map(|service| (service.name.clone(), service.id.clone()))
+            .collect();
+        for (service, id) in instances {
+            self.by_name.entry(service).or_default().insert((name.clone(), id));
+        }
+        match self.nodes.entry(name) {
+            Entry::Vacant(entry) => {
+                entry.insert(node);
+            }
+            Entry::Occupied(mut entry) => {
+                let old = entry.get_mut();
+                for (id, service) in node.services {
+                    old.services.entry(id).or_insert(service);
+                }
+                for (id, check) in node.checks {
+                    old.checks.entry(id).or_insert(check);
+                }
+            }
+        }
     }
 
     /// When what a query asks for last changed.

@@ -9,6 +9,8 @@ use super::{Pair, Status, Store, Topic};
 
 /// The longest lock delay; what is asked for beyond is lowered, as in Consul.
 const MAX_LOCK_DELAY: Duration = Duration::from_secs(60);
+/// How long nobody gets a lock whose holder has ended, unless the session says otherwise.
+pub(crate) const LOCK_DELAY: Duration = Duration::from_secs(15);
 /// A session lives this many times its TTL after it was renewed: the TTL is a promise to the
 /// holder, and the catalog is lenient about it, as Consul is.
 const LENIENCE: u32 = 2;
@@ -171,6 +173,11 @@ impl Store {
         for id in lost {
             self.end_session(&id, now);
         }
+    }
+
+    /// Keeps a key from everybody for a while: its holder was lost.
+    pub(crate) fn delay_lock(&mut self, key: String, until: Instant) {
+        self.sessions.delays.insert(key, until);
     }
 
     /// Whether what a session depends on is there and well.

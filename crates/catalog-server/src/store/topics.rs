@@ -105,6 +105,12 @@ impl Topics {
         self.changed.get(topic).copied().unwrap_or(self.floor).max(1)
     }
 
+    /// Everything is as old as `index`.
+    pub(crate) fn begin(&mut self, index: u64) {
+        self.changed.clear();
+        self.floor = index;
+    }
+
     /// Notes a change and wakes those who wait for it.
     pub(crate) fn touch(&mut self, topic: Topic, index: u64) {
         self.waiters.ring(&topic);
