@@ -380,7 +380,7 @@ def odd_catalogs_are_followed(catalog, page):
 
 def narrow_screens(catalog, page):
     browser = page.browser
-    long = "a-service-with-a-name-that-is-longer-than-any-telephone-is-wide-at-least-in-portrait"
+    long = "a_service_with_a_name_that_is_longer_than_any_telephone_is_wide_at_least_in_portrait"
     catalog.register(long, long, Tags=[long, long], Meta={long: long}, Address=long, Port=65535)
     catalog.report(long, "critical", f"{long} " * 10 + long * 3)
     catalog.ask("PUT", f"/v1/kv/{long}/{long}", long * 5)

@@ -45,7 +45,7 @@ class Browser:
         # It takes a free port and says which.
         self.driver = subprocess.Popen(
             ["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env=dict(os.environ, HOME=self.folder), start_new_session=True,
+            env=dict(os.environ, HOME=self.folder, TMPDIR=self.folder), start_new_session=True,
         )  # fmt: skip
         try:
             self.address = f"http://127.0.0.1:{self._port()}"

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::memory::{Memory, Mood, Verb};
-use catalog::{Catalog, Deregistration, Error, Query, Registrar, Registration, Status, watch};
+use catalog::{
+    Catalog, Deregistration, Entry, Error, KeyQuery, Keys, Query, Registrar, Registration, Status,
+    watch, watch_keys, watch_keys_from,
+};
 use tokio::time::{Instant, sleep, timeout};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -192,4 +195,109 @@ async fn a_cluster_without_a_leader_is_no_change_and_no_outage() {
     memory.set_mood(Mood::Well);
     memory.remove("app-0");
     assert!(timeout(6 * SECOND, watch.changed()).await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_marked_instance_stays_and_is_seen_by_nobody_until_it_passes_again() {
+    let (memory, catalog) = scene();
+    let (registrar, _task) = Registrar::spawn(Arc::clone(&catalog));
+    let mut watch = watch(catalog, query(None));
+    let app = registration("app-0");
+    registrar.passing(&app);
+    assert_eq!(watch.changed().await.len(), 1);
+    let marked = registrar.mark("app-0", "leaving", SECOND).await;
+    assert_eq!(marked, Deregistration::Acknowledged);
+    assert_eq!(status(&memory, "app-0"), Some(Status::Critical));
+    assert_eq!(memory.output("app-0").as_deref(), Some("leaving"));
+    assert!(timeout(SECOND, watch.changed()).await.unwrap().is_empty());
+
+    // Neither checks that fail nor an agent that starts empty change that, and nothing is sent but
+    // comparisons.
+    memory.take_seen();
+    registrar.failing("app-0");
+    registrar.announce(&app, Status::Passing);
+    sleep(60 * SECOND).await;
+    let seen = memory.take_seen();
+    assert!(
+        seen.iter().all(|(verb, _)| matches!(verb, Verb::Lookup | Verb::Instances)),
+        "{seen:?}"
+    );
+    memory.wipe();
+    sleep(20 * SECOND).await;
+    assert_eq!(status(&memory, "app-0"), Some(Status::Critical));
+    assert_eq!(memory.output("app-0").as_deref(), Some("leaving"));
+
+    registrar.passing(&app);
+    assert_eq!(timeout(SECOND, watch.changed()).await.unwrap().len(), 1);
+    assert_eq!(memory.output("app-0").as_deref(), Some(""));
+    registrar.mark("app-0", "leaving", SECOND).await;
+    assert_eq!(registrar.deregister("app-0", SECOND).await, Deregistration::Acknowledged);
+    assert_eq!(status(&memory, "app-0"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_is_bounded_and_nothing_for_what_nobody_sees() {
+    let (memory, catalog) = scene();
+    let (registrar, _task) = Registrar::spawn(catalog);
+    assert_eq!(registrar.mark("stranger", "x", SECOND).await, Deregistration::Acknowledged);
+    let app = registration("app-0");
+    registrar.passing(&app);
+    sleep(SECOND).await;
+    memory.set_mood(Mood::Frozen);
+    let begun = Instant::now();
+    let marked = registrar.mark("app-0", "leaving", 2 * SECOND).await;
+    assert!(matches!(marked, Deregistration::GaveUp(_)), "{marked:?}");
+    assert_eq!(begun.elapsed(), 2 * SECOND);
+
+    // A pass withdraws a mark; leaving includes it.
+    let marked = registrar.mark("app-0", "leaving", 60 * SECOND);
+    registrar.passing(&app);
+    assert!(matches!(marked.await, Deregistration::GaveUp(_)));
+    let marked = registrar.mark("app-0", "leaving", 60 * SECOND);
+    let left = registrar.deregister("app-0", 60 * SECOND);
+    memory.set_mood(Mood::Well);
+    assert_eq!(marked.await, Deregistration::Acknowledged);
+    assert_eq!(left.await, Deregistration::Acknowledged);
+    assert_eq!(status(&memory, "app-0"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_of_keys_tells_what_was_and_what_is() {
+    let (memory, catalog) = scene();
+    let keys = |keys| KeyQuery { keys, datacenter: None, max_staleness: 10 * SECOND };
+    let mut one = watch_keys(Arc::clone(&catalog), keys(Keys::One("a/x".into())));
+    let mut many = watch_keys(Arc::clone(&catalog), keys(Keys::Under("a/".into())));
+    let text = |entries: &[Entry]| -> Vec<String> {
+        let line =
+            |entry: &Entry| format!("{}={}", entry.key, String::from_utf8_lossy(&entry.value));
+        entries.iter().map(line).collect()
+    };
+    sleep(SECOND).await;
+    memory.set("a/x", b"1");
+    let change = timeout(SECOND, one.change()).await.unwrap();
+    assert_eq!((text(&change.before), text(&change.after)), (vec![], vec!["a/x=1".to_owned()]));
+    assert_eq!(text(&many.changed().await), ["a/x=1"]);
+
+    memory.set("a/y", b"2");
+    memory.set("ab", b"3");
+    let change = timeout(SECOND, many.change()).await.unwrap();
+    assert_eq!(text(&change.before), ["a/x=1"]);
+    assert_eq!(text(&change.after), ["a/x=1", "a/y=2"]);
+    // The same again, and others: nothing to tell.
+    memory.set("a/x", b"1");
+    assert!(timeout(5 * SECOND, one.changed()).await.is_err());
+
+    memory.set_mood(Mood::Failing(Error::Interrupted("gone".into())));
+    sleep(30 * SECOND).await;
+    memory.set("a/x", b"");
+    memory.set_mood(Mood::Well);
+    assert_eq!(text(&timeout(5 * SECOND, one.changed()).await.unwrap()), ["a/x="]);
+    memory.unset("a/x");
+    assert!(timeout(5 * SECOND, one.changed()).await.unwrap().is_empty());
+
+    // What an earlier watch has seen is no news.
+    let known = many.current();
+    assert_eq!(text(&known), ["a/y=2"]);
+    let mut again = watch_keys_from(catalog, keys(Keys::Under("a/".into())), known);
+    assert!(timeout(5 * SECOND, again.changed()).await.is_err());
 }

@@ -134,3 +134,125 @@ async fn a_lock_delay_is_waited_for_without_a_busy_loop() {
     let attempts = scene.count(Verb::Acquire);
     assert!((2..60).contains(&attempts), "{attempts} attempts of two in three seconds");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_ends_a_leadership_before_anybody_acts_on_it() {
+    let scene = Scene::new();
+    let mut first = scene.stand("first");
+    let mut slow = first.clone();
+    let token = elected(&mut first).await;
+    // As if the machine had slept: the registry's time has passed too.
+    sleep(MS).await;
+    scene.memory.end_session(&first.leader().unwrap().session);
+    scene.time.jump(60 * SECOND);
+    assert_eq!(first.token(), None);
+    // Whoever was not told of the election yet is not told of it any more.
+    let told = slow.changed();
+    tokio::pin!(told);
+    assert!(timeout(Duration::ZERO, &mut told).await.is_err());
+    assert_eq!(demoted(&mut first).await, Demotion::Expired);
+    let again = elected(&mut first).await;
+    assert!(again > token);
+    assert_eq!(told.await, Leadership::Elected { token: again });
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_missed_a_demotion_is_told_of_it_before_the_next_election() {
+    let scene = Scene::new();
+    let mut first = scene.stand("first");
+    let token = elected(&mut first).await;
+    scene.memory.unset("locks/primary");
+    sleep(SECOND).await;
+    assert!(first.token().unwrap() > token, "a deleted lock is free at once");
+    assert_eq!(demoted(&mut first).await, Demotion::LockLost);
+    assert!(elected(&mut first).await > token);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_comes_back_in_time_keeps_its_leader() {
+    let scene = Scene::new();
+    let mut first = scene.stand("first");
+    let token = elected(&mut first).await;
+    for gone in [2 * SECOND, 5 * SECOND] {
+        sleep(20 * SECOND).await;
+        scene.memory.take_seen();
+        scene.memory.set_mood(Mood::Failing(Error::Unreachable("gone".into())));
+        sleep(gone).await;
+        scene.memory.set_mood(Mood::Well);
+        let renewals = scene.count(Verb::RenewSession);
+        assert!(renewals as u64 <= gone.as_secs() + 1, "{renewals} renewals in {gone:?}");
+        assert!(is_quiet(&mut first, 20 * SECOND).await, "{gone:?}");
+        assert_eq!(first.token(), Some(token));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resignation_in_an_outage_is_told_at_once_and_carried_out_later() {
+    let scene = Scene::new();
+    let mut first = scene.stand("first");
+    elected(&mut first).await;
+    let mut second = scene.stand("second");
+    sleep(SECOND).await;
+    scene.memory.set_mood(Mood::Frozen);
+    let begun = Instant::now();
+    let resigned = first.resign(2 * SECOND);
+    assert_eq!(demoted(&mut first).await, Demotion::Resigned);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert!(matches!(resigned.await, Resignation::GaveUp(_)));
+    assert_eq!(begun.elapsed(), 2 * SECOND);
+    scene.memory.set_mood(Mood::Well);
+    elected(&mut second).await;
+    assert!(begun.elapsed() < 3 * SECOND, "{:?}", begun.elapsed());
+    assert!(is_quiet(&mut first, 60 * SECOND).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_the_last_handle_the_candidate_goes_and_makes_way() {
+    let scene = Scene::new();
+    let mut first = scene.stand("first");
+    elected(&mut first).await;
+    let mut second = scene.stand("second");
+    sleep(SECOND).await;
+    let clone = first.clone();
+    drop(first);
+    assert!(is_quiet(&mut second, 30 * SECOND).await);
+    drop(clone);
+    let begun = Instant::now();
+    elected(&mut second).await;
+    assert!(begun.elapsed() < 100 * MS);
+    // In an outage it does not stay for ever.
+    scene.memory.set_mood(Mood::Failing(Error::Unreachable("gone".into())));
+    drop(second);
+    sleep(30 * SECOND).await;
+    scene.memory.take_seen();
+    sleep(60 * SECOND).await;
+    assert_eq!(scene.memory.take_seen(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_refuses_is_asked_little() {
+    let scene = Scene::new();
+    let refused = Error::Refused("Permission denied".into());
+    scene.memory.set_mood(Mood::Failing(refused));
+    let mut first = scene.stand("first");
+    assert!(is_quiet(&mut first, 60 * SECOND).await);
+    let requests = scene.memory.take_seen().len();
+    assert!((10..60).contains(&requests), "{requests} requests in a minute");
+    scene.memory.set_mood(Mood::Well);
+    elected(&mut first).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leadership_by_the_same_token_is_another_one() {
+    let scene = Scene::new();
+    let mut first = scene.stand("first");
+    let token = elected(&mut first).await;
+    let mut late = first.clone();
+    elected(&mut late).await;
+    // Its tokens start anew.
+    scene.memory.wipe();
+    assert_eq!(demoted(&mut first).await, Demotion::LockLost);
+    assert_eq!(elected(&mut first).await, token);
+    assert_eq!(demoted(&mut late).await, Demotion::LockLost);
+    assert_eq!(elected(&mut late).await, token);
+}

@@ -2,10 +2,10 @@
 //!
 //! The way of the data: [`render()`] (Go templates over the environment) → [`json5`] (a tree in
 //! which every value knows where it stands) → `v2` or `v3` (what the user may write, per
-//! generation) → the types in [`job`], [`watch`], [`catalog`], [`telemetry`] (what the program
-//! needs to know). The two generations are two spellings of one model: *sources observe, jobs
-//! act*. Nothing behind this crate knows which spelling was used, except where behaviour really
-//! differs ([`Generation`]).
+//! generation) → the types in [`job`], [`watch`], [`election`], [`catalog`], [`telemetry`] (what
+//! the program needs to know). The two generations are two spellings of one model: *sources
+//! observe, jobs act*. Nothing behind this crate knows which spelling was used, except where
+//! behaviour really differs ([`Generation`]).
 //!
 //! Every mistake of a file is reported, not only the first ([`Errors`]): each with the way to the
 //! value, what is wrong, what would be right, and the line with a caret under the value. What is

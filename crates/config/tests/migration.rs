@@ -240,13 +240,14 @@ fn assert_end(old: &Config, new: &Config, index: usize, context: &str) {
     assert!(stricter || is == was, "job {index} stops after {is:?}, not {was:?}: {context}");
 }
 
-const FIXTURES: [(&str, &str, &str); 6] = [
+const FIXTURES: [(&str, &str, &str); 7] = [
     ("db", include_str!("fixtures/db.json"), "mongod --smallfiles"),
     ("api", include_str!("fixtures/api.json"), "npm start"),
     ("full", include_str!("fixtures/full.json"), "node app.js {{.ENV_VAR_NAME}}"),
     ("customers", include_str!("fixtures/customers.json"), "node /opt/app.js"),
     ("sales", include_str!("fixtures/sales.json"), "node /opt/app.js"),
     ("nginx", include_str!("fixtures/nginx.json"), "nginx -g daemon\u{a0}off;"),
+    ("etcd", include_str!("fixtures/etcd.json5"), "/bin/app"),
 ];
 
 #[test]
@@ -269,7 +270,7 @@ fn files_in_use() {
 
 #[test]
 fn what_it_looks_like() {
-    for (name, text, application) in [FIXTURES[1], FIXTURES[2]] {
+    for (name, text, application) in [FIXTURES[1], FIXTURES[2], FIXTURES[6]] {
         snapshot(&format!("migrated_{name}"), migrated(text, application, &host(&[])).text);
     }
 }

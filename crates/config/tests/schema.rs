@@ -37,6 +37,27 @@ fn good_files_are_good() {
     }
 }
 
+/// What documents show can be copied.
+#[test]
+fn documented_files_are_good() {
+    let mut seen = 0;
+    for document in ["README.md", "docs/configuration.md", "docs/catalogs.md"] {
+        let path = format!("{}/../../{document}", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).expect("a document");
+        for block in text.split("\n```json5\n").skip(1) {
+            let file = block.split("\n```").next().expect("an end");
+            let config = support::load(file, "", &host(&[("ETCD_PASSWORD", "x")]));
+            let config = config.unwrap_or_else(|message| panic!("{document}: {message}"));
+            assert_eq!(config.warnings, Vec::<String>::new(), "{file}");
+            let advice = config::advice(&config, &host(&[]).environment);
+            assert_eq!(advice, Vec::<String>::new(), "{file}");
+            assert_eq!(validate(config.generation, file), Ok(()), "{file}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 8, "only {seen} files in the documents");
+}
+
 #[test]
 fn migrated_files_are_good() {
     for (_, name, text) in GOOD.iter().filter(|(generation, ..)| *generation == Generation::V2) {

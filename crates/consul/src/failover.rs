@@ -5,9 +5,9 @@
 //! the registrar compare at once, and the new agent is told what it lacks. The agent that was left
 //! may be gone for ever, or come back with what it had: a second copy, which turns critical at its
 //! time to live and then stays. So it is noted who may have what, and whenever instances are
-//! compared or taken out, those that were left behind are taken out, too, if their agent answers.
-//! The notes are this program's: what another run of it has left is the business of
-//! `deregister_critical_after`.
+//! compared or taken out, those that were left behind are taken out, too, if their agent answers;
+//! but not before the agent in use has them, or nobody would for a moment. The notes are this
+//! program's: what another run of it has left is the business of `deregister_critical_after`.
 //!
 //! An agent that answers but is cut off from its cluster is as good as gone, but all of them say so
 //! while the cluster elects a leader. It is left only if that lasts, and another one has a leader.
@@ -42,8 +42,8 @@ const ASKING: Duration = Duration::from_secs(1);
 pub(crate) struct Places {
     /// Who has answered last.
     last: Option<EndpointId>,
-    /// Which agents may have an instance, by its id.
-    at: BTreeMap<String, Vec<EndpointId>>,
+    /// By the instances' ids.
+    instances: BTreeMap<String, Place>,
     /// Nobody is tidied up before.
     rest_until: Option<Instant>,
     /// Since when every answer says that the cluster can do nothing.
@@ -52,19 +52,39 @@ pub(crate) struct Places {
     ask_at: Option<Instant>,
 }
 
+/// Where an instance is.
+#[derive(Default)]
+struct Place {
+    /// Agents that may have it.
+    at: Vec<EndpointId>,
+    wanted: Wanted,
+}
+
+#[derive(Default, PartialEq)]
+enum Wanted {
+    /// By the agent in use, which may not have it yet.
+    #[default]
+    Here,
+    /// By the agent in use, which has it: the others need not.
+    Served,
+    /// Nowhere any more.
+    Nowhere,
+}
+
 impl Places {
-    fn add(&mut self, id: &str, endpoint: EndpointId) {
-        let places = self.at.entry(id.to_owned()).or_default();
-        if !places.contains(&endpoint) {
-            places.push(endpoint);
+    fn add(&mut self, id: &str, endpoint: EndpointId) -> &mut Place {
+        let place = self.instances.entry(id.to_owned()).or_default();
+        if !place.at.contains(&endpoint) {
+            place.at.push(endpoint);
         }
+        place
     }
 
     fn remove(&mut self, id: &str, endpoint: EndpointId) {
-        if let Some(places) = self.at.get_mut(id) {
-            places.retain(|other| *other != endpoint);
-            if places.is_empty() {
-                self.at.remove(id);
+        if let Some(place) = self.instances.get_mut(id) {
+            place.at.retain(|other| *other != endpoint);
+            if place.at.is_empty() {
+                self.instances.remove(id);
             }
         }
     }
@@ -73,7 +93,8 @@ impl Places {
         if self.rest_until.is_some_and(|until| now < until) {
             return Vec::new();
         }
-        let pairs = self.at.iter().flat_map(|(id, places)| places.iter().map(move |at| (id, *at)));
+        let places = self.instances.iter().filter(|(_, place)| place.wanted != Wanted::Here);
+        let pairs = places.flat_map(|(id, place)| place.at.iter().map(move |at| (id, *at)));
         let left = pairs.filter(|(_, at)| *at != current);
         left.map(|(id, at)| (id.clone(), at)).collect()
     }
@@ -98,6 +119,11 @@ impl Consul {
             return;
         }
         places.leaderless = None;
+        for place in places.instances.values_mut() {
+            if place.wanted == Wanted::Served {
+                place.wanted = Wanted::Here;
+            }
+        }
         let before = places.last.replace(endpoint);
         drop(places);
         if before.is_some() {
@@ -137,12 +163,23 @@ impl Consul {
         }
     }
 
-    /// An agent has acknowledged a registration; `None`: nobody knows which agents may have it.
-    pub(crate) fn registered(&self, id: &str, endpoint: Option<EndpointId>) {
+    /// An agent has acknowledged a registration or a heartbeat.
+    pub(crate) fn served(&self, id: &str, endpoint: EndpointId) {
+        let is_current = endpoint == self.client.current();
         let mut places = self.places();
-        match endpoint {
-            Some(endpoint) => places.add(id, endpoint),
-            None => self.client.endpoints().for_each(|endpoint| places.add(id, endpoint)),
+        let place = places.add(id, endpoint);
+        if is_current {
+            place.wanted = Wanted::Served;
+        } else if place.wanted == Wanted::Nowhere {
+            place.wanted = Wanted::Here;
+        }
+    }
+
+    /// Nobody knows which agent has taken a registration.
+    pub(crate) fn scattered(&self, id: &str) {
+        let mut places = self.places();
+        for endpoint in self.client.endpoints() {
+            places.add(id, endpoint);
         }
     }
 
@@ -150,12 +187,17 @@ impl Consul {
     pub(crate) async fn take_out(&self, id: &str) -> Result<(), Error> {
         let path = deregistration(id);
         let call = Call::new(Method::PUT, &path, self.timeout);
-        match self.send(call, Scope::Agent).await {
-            Ok(reply) => self.places().remove(id, reply.endpoint),
+        let endpoint = match self.send(call, Scope::Agent).await {
+            Ok(reply) => reply.endpoint,
             // Whoever said that is the current one, unless it has changed just now; then it is asked
             // once more, as one that was left.
-            Err(Error::Unknown) => self.places().remove(id, self.client.current()),
+            Err(Error::Unknown) => self.client.current(),
             Err(error) => return Err(error),
+        };
+        let mut places = self.places();
+        places.remove(id, endpoint);
+        if let Some(place) = places.instances.get_mut(id) {
+            place.wanted = Wanted::Nowhere;
         }
         Ok(())
     }
@@ -198,4 +240,58 @@ fn deregistration(id: &str) -> String {
     let mut path = String::from("/v1/agent/service/deregister/");
     encode(&mut path, id);
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_client::{Address, Client};
+
+    /// Three agents.
+    fn agents() -> Vec<EndpointId> {
+        let address = |port| Address::Http { host: "127.0.0.1".into(), port };
+        Client::build(&[address(1), address(2), address(3)], Vec::new())
+            .unwrap()
+            .endpoints()
+            .collect()
+    }
+
+    #[test]
+    fn what_was_left_is_taken_out_once_it_is_served_here_or_wanted_nowhere() {
+        let (agents, now) = (agents(), Instant::now());
+        let (a, b) = (agents[0], agents[1]);
+        let mut places = Places::default();
+        places.add("x", a).wanted = Wanted::Served;
+        assert_eq!(places.leftovers(a, now), []);
+        // Another agent, which may not have it yet.
+        places.add("x", a).wanted = Wanted::Here;
+        assert_eq!(places.leftovers(b, now), []);
+        places.add("x", b).wanted = Wanted::Served;
+        places.add("y", b);
+        assert_eq!(places.leftovers(b, now), [("x".to_owned(), a)]);
+        places.add("y", a).wanted = Wanted::Nowhere;
+        assert_eq!(places.leftovers(b, now), [("x".to_owned(), a), ("y".to_owned(), a)]);
+        places.rest_until = Some(now + REST);
+        assert_eq!(places.leftovers(b, now), []);
+        let later = now + REST;
+        places.remove("x", a);
+        assert_eq!(places.leftovers(b, later), [("y".to_owned(), a)]);
+        places.remove("x", b);
+        places.remove("y", a);
+        places.remove("y", b);
+        assert!(places.instances.is_empty());
+    }
+
+    #[test]
+    fn others_are_asked_for_a_leader_after_a_while_and_now_and_then() {
+        let (mut places, now) = (Places::default(), Instant::now());
+        let mut at = |millis| places.failed(now + Duration::from_millis(millis));
+        assert!(!at(0));
+        assert!(!at(4999));
+        assert!(at(5000));
+        assert!(!at(5999));
+        assert!(at(6000));
+        places.leaderless = None;
+        assert!(!places.failed(now + Duration::from_secs(20)), "it begins anew");
+    }
 }

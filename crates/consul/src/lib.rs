@@ -109,10 +109,10 @@ impl Catalog for Consul {
         Box::pin(async move {
             let body = wire::service(registration, status)?;
             match self.put("/v1/agent/service/register", body, Scope::Agent).await {
-                Ok(reply) => self.registered(&registration.id, Some(reply.endpoint)),
+                Ok(reply) => self.served(&registration.id, reply.endpoint),
                 Err(error) => {
                     if matches!(error, Error::Interrupted(_) | Error::Timeout(_)) {
-                        self.registered(&registration.id, None);
+                        self.scattered(&registration.id);
                     }
                     return Err(known(error));
                 }
@@ -228,6 +228,8 @@ impl Consul {
             String::from(if plain { "/v1/agent/check/pass/" } else { "/v1/agent/check/update/" });
         encode(&mut path, &wanted.check_id);
         let body = if plain { Vec::new() } else { wire::update(to, output)? };
-        self.put(&path, body, Scope::Agent).await.map(drop)
+        let reply = self.put(&path, body, Scope::Agent).await?;
+        self.served(&wanted.id, reply.endpoint);
+        Ok(())
     }
 }

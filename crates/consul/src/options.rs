@@ -9,15 +9,18 @@ use http_client::Address;
 /// How to reach the agent, and as whom.
 #[derive(Clone)]
 pub struct Options {
-    /// Where it listens; further ones are asked when those before do not answer. At least one.
+    /// Where it listens, or where several agents of one cluster do. At least one. Requests stay with
+    /// one for as long as it can be used; then the next one in the list has its turn.
     pub addresses: Vec<Address>,
     /// The ACL token. Never shown.
     pub token: Option<Token>,
-    /// The namespace of everything (Consul Enterprise).
+    /// The namespace of everything (Consul Enterprise; others refuse it).
     pub namespace: Option<String>,
-    /// The admin partition of everything (Consul Enterprise).
+    /// The admin partition of everything (Consul Enterprise; others refuse it, but versions before
+    /// 1.11 do not know of it and use what they have).
     pub partition: Option<String>,
-    /// Reads may be answered by any server, if what it knows is not older than this.
+    /// Reads of instances and keys may be answered by any server that has heard of its leader within
+    /// this time; an older answer is asked for again, of the leader. `None`: the leader alone.
     pub max_stale: Option<Duration>,
     /// Deadline of each request; a blocking query has its waiting time on top.
     pub timeout: Duration,

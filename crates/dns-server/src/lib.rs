@@ -16,10 +16,11 @@
 //! `_tcp` means none), `NODE.node[.DC].consul`, and `HEX.addr[.DC].consul`, the target of an SRV
 //! record whose instance has an IP of its own. Letter case does not matter.
 //!
-//! Statuses, sections, orders and limits are those of Consul 1.8, which
-//! `tests/compare.rs` asks the same. Different on purpose: a name that exists is answered for the
-//! types that it has only (Consul answers TXT with A); every empty answer carries the zone's SOA;
-//! there are no TXT records of a node's metadata; other classes and zone transfers are refused.
+//! Statuses, sections, orders and limits are those of Consul 1.8; `tests/compare.rs` asks it the
+//! same. Different on purpose: a name that exists is answered for the types that it has only (Consul
+//! answers TXT with A, and AAAA of an IPv4 address with A); every empty answer carries the zone's
+//! SOA; there are no TXT records of a node's metadata and no reverse lookups; other classes, zone
+//! transfers and anything but queries are refused.
 //!
 //! Everything is bounded by [`Limits`]. Malformed requests are answered with FORMERR if they have a
 //! header, and not at all otherwise; nor are answers that come as requests.

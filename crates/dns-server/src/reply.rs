@@ -55,14 +55,7 @@ pub(crate) fn reply(
     let Ok(request) = Message::from_vec(bytes) else { return refused(ResponseCode::FormErr) };
     let [question] = request.queries.as_slice() else { return refused(ResponseCode::FormErr) };
 
-    let mut message = Message::response(id, code);
-    message.metadata = Metadata::response_from_request(&request.metadata);
-    message.queries.clone_from(&request.queries);
-    if request.edns.is_some() {
-        let mut edns = Edns::new();
-        edns.set_max_payload(limits.datagram.max(PLAIN));
-        message.edns = Some(edns);
-    }
+    let mut message = blank(&request, limits);
     let ours = matches!(question.query_class, DNSClass::IN | DNSClass::ANY)
         && !matches!(question.query_type, RecordType::AXFR | RecordType::IXFR)
         && origin().zone_of(&question.name);
@@ -72,18 +65,10 @@ pub(crate) fn reply(
     }
     message.metadata.authoritative = true;
     let found = find(&question.name, question.query_type, zone, moment);
-    let room = match (way, &request.edns) {
-        (Way::Stream, _) => u16::MAX,
-        (Way::Datagram, None) => PLAIN,
-        (Way::Datagram, Some(edns)) => edns.max_payload().clamp(PLAIN, limits.datagram.max(PLAIN)),
-    };
     match found {
         Found::Records(answers) => {
-            let most = if way == Way::Datagram && room == PLAIN {
-                limits.plain_answers
-            } else {
-                usize::MAX
-            };
+            let room = room(way, request.edns.as_ref(), limits);
+            let most = if room == PLAIN { limits.plain_answers } else { usize::MAX };
             fit(&mut message, &answers, usize::from(room), most, limits.cut)
         }
         Found::Zone => {
@@ -99,6 +84,28 @@ pub(crate) fn reply(
             message.add_authority(soa(moment.now));
             message.to_vec().ok()
         }
+    }
+}
+
+/// The answer to a request that says nothing yet.
+fn blank(request: &Message, limits: &Limits) -> Message {
+    let mut message = Message::response(request.metadata.id, OpCode::Query);
+    message.metadata = Metadata::response_from_request(&request.metadata);
+    message.queries.clone_from(&request.queries);
+    if request.edns.is_some() {
+        let mut edns = Edns::new();
+        edns.set_max_payload(limits.datagram.max(PLAIN));
+        message.edns = Some(edns);
+    }
+    message
+}
+
+/// How long an answer may be, in bytes.
+fn room(way: Way, edns: Option<&Edns>, limits: &Limits) -> u16 {
+    match (way, edns) {
+        (Way::Stream, _) => u16::MAX,
+        (Way::Datagram, None) => PLAIN,
+        (Way::Datagram, Some(edns)) => edns.max_payload().clamp(PLAIN, limits.datagram.max(PLAIN)),
     }
 }
 

@@ -10,14 +10,28 @@ use http_client::Address;
 pub struct Options {
     /// Its members; each is asked when those before do not answer. At least one.
     pub endpoints: Vec<Address>,
-    /// Folder of all keys, `/containerpilot`.
+    /// Folder of the services' keys, `/containerpilot`. Slashes at its end make no difference.
     pub prefix: String,
     /// The user that we are.
     pub username: Option<String>,
-    /// Its password. Never shown.
+    /// Its password; given if and only if there is a user. Never shown.
     pub password: Option<String>,
-    /// Deadline of each request.
+    /// Deadline of each request; one that waits for a change has its waiting time on top.
     pub timeout: Duration,
+}
+
+impl Options {
+    /// The usual folder, no user, and the usual deadline of 5 s.
+    #[must_use]
+    pub fn new(endpoints: Vec<Address>) -> Self {
+        Options {
+            endpoints,
+            prefix: "/containerpilot".to_owned(),
+            username: None,
+            password: None,
+            timeout: Duration::from_secs(5),
+        }
+    }
 }
 
 impl fmt::Debug for Options {

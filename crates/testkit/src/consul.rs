@@ -98,12 +98,13 @@ impl Consul {
                     running.stderr_so_far()
                 );
             }
+            // In development mode what is empty ends with a newline.
             let response = http("GET", &address, "/v1/status/leader", "");
             match response {
-                Ok(response) if response.status == 200 && response.body.len() > 2 => {
+                Ok(response) if response.status == 200 && response.body.trim().len() > 2 => {
                     // The agent's own node is in the catalog a little after the election.
                     match http("GET", &address, "/v1/catalog/nodes", "") {
-                        Ok(nodes) if nodes.body.len() > 2 => Ok(()),
+                        Ok(nodes) if nodes.body.trim().len() > 2 => Ok(()),
                         other => Err(format!("{other:?}")),
                     }
                 }

@@ -1,13 +1,14 @@
 //! What the integration tests of the other crates share: run a program with files, a real Consul,
 //! etcd and Prometheus on free ports, an HTTP server that answers as told, a small HTTP client,
-//! and waiting.
+//! and waiting; and networks of hosts, with clusters in them, that can be cut.
 //!
 //! # Theory of operation
 //!
 //! A test reads: files, command, what came out. Everything here is blocking and made of threads
 //! of the standard library, so that a test needs no runtime of its own, and a runtime under test
 //! is never the one that tests it. What a helper starts, its `Drop` kills. Everything listens on
-//! 127.0.0.1 only, on ports from [`free_port`].
+//! 127.0.0.1 only, on ports from [`free_port`]; or in the hosts of a [`Network`], which is nobody
+//! else's, on the ports that are usual there.
 //!
 //! There is one way to wait, [`wait_until`]: it asks every few milliseconds and panics at its
 //! deadline with what was awaited and what was seen last. No helper sleeps for a fixed time, and

@@ -161,6 +161,11 @@ impl Host {
         words.into()
     }
 
+    /// Kills everything that runs in this host, as a loss of power would.
+    pub fn kill_all(&self) {
+        namespaces::kill_all(&self.namespace());
+    }
+
     /// Whether a process is in this host.
     pub fn holds(&self, pid: u32) -> bool {
         let identity = |path: PathBuf| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));

@@ -30,6 +30,10 @@ const KNOCK: Backoff =
 const RETRY: Backoff =
     Backoff { min: Duration::from_millis(200), max: Duration::from_secs(5), jitter: 0.5 };
 
+/// Longest pause after an error that may pass, such as that of a cluster which elects a leader of
+/// its own: who pauses does not see that ours resigns.
+const SOON: Duration = Duration::from_secs(1);
+
 /// Looks at the lock in a row without a pause, and the sustained time for each.
 const BURST: u32 = 4;
 const EACH: Duration = Duration::from_millis(300);
@@ -71,6 +75,8 @@ pub(super) enum Role {
         token: Token,
         /// No longer than this, unless a renewal succeeds.
         until: Moment,
+        /// Tells leaderships apart: a registry that starts anew gives the same token again.
+        round: Round,
     },
     Follower,
 }
@@ -190,7 +196,7 @@ impl Candidate {
     pub(super) fn role(&self, now: Moment) -> Role {
         match (&self.claim, self.role) {
             (Claim::Open(open), Some(token)) if now < open.until => {
-                Role::Leader { token, until: open.until }
+                Role::Leader { token, until: open.until, round: self.round }
             }
             _ => Role::Follower,
         }
@@ -543,7 +549,8 @@ impl Trouble {
             self.told = true;
             log::warn!("election {name}: {what}: {error}");
         }
-        RETRY.pause(self.failures)
+        let longest = if error.class() == Class::GiveUp { RETRY.max } else { SOON };
+        Backoff { max: longest, ..RETRY }.pause(self.failures)
     }
 
     fn over(&mut self, name: &str) {
@@ -566,3 +573,5 @@ fn hurry(ttl: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world;

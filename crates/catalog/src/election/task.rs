@@ -1,5 +1,6 @@
 //! Sends what the candidate says is due.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +12,9 @@ use super::clock::Moment;
 use crate::reachability::{Reachability, Turn};
 use crate::{Answer, Class, Error, Holding, Operation};
 
-/// How long a look at the lock waits for a change.
-const WAIT: Duration = Duration::from_secs(30);
+/// Bounds of the time that a look at the lock waits for a change. It is the session's time to live in
+/// between: who looks at a connection that died without a word need not know earlier.
+const WAIT: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(30);
 
 pub(super) async fn run(shared: Arc<Shared>) {
     let reachability = shared.catalog.reachability().clone();
@@ -96,10 +98,11 @@ async fn send(shared: Arc<Shared>, turn: Turn, request: Request) -> (Reply, Mome
         Request::Look(after, round) => {
             // Everybody waits for what comes of a probe: it must not hang on for a change.
             let after = after.filter(|_| !turn.is_probe());
-            let request = catalog.holder(&shared.key, after, WAIT);
+            let wait = terms.ttl.clamp(*WAIT.start(), *WAIT.end());
+            let request = catalog.holder(&shared.key, after, wait);
             let outcome = match after {
                 None => ask(&turn, &shared, request).await,
-                Some(_) => wait(&turn, &shared, request).await,
+                Some(_) => change(&turn, &shared, request).await,
             };
             Reply::Seen(after, round, outcome)
         }
@@ -115,7 +118,7 @@ async fn ask<T>(turn: &Turn, shared: &Shared, request: Answer<'_, T>) -> Result<
 }
 
 /// Waits for a change.
-async fn wait(
+async fn change(
     turn: &Turn,
     shared: &Shared,
     request: Answer<'_, Holding>,

@@ -142,3 +142,38 @@ fn keys(set: &[Instance]) -> BTreeSet<(&str, &str, u16)> {
 pub(super) fn same_entries(a: &[Entry], b: &[Entry]) -> bool {
     a == b
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn instance(id: &str, tag: &str) -> Instance {
+        Instance {
+            id: id.into(),
+            name: "app".into(),
+            address: "10.0.0.1".into(),
+            port: 80,
+            tags: vec![tag.into()],
+            meta: BTreeMap::new(),
+            node: String::new(),
+        }
+    }
+
+    #[test]
+    fn another_order_and_other_tags_are_handed_out_and_no_change() {
+        let (tell, mut news) = cell::channel(Arc::from([]));
+        let (a, b) = (instance("a", "x"), instance("b", "x"));
+        publish(&tell, vec![a.clone(), b.clone()], same_instances);
+        assert!(news.has_changed().unwrap());
+        news.mark_unchanged();
+        for other in [vec![b.clone(), a.clone()], vec![instance("a", "y"), b.clone()]] {
+            publish(&tell, other.clone(), same_instances);
+            assert!(!news.has_changed().unwrap());
+            assert_eq!(**news.borrow(), *other);
+        }
+        publish(&tell, vec![b.clone(), instance("c", "x")], same_instances);
+        assert!(news.has_changed().unwrap());
+    }
+}

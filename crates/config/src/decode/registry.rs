@@ -43,6 +43,21 @@ impl Registry {
         matches!(self, Registry::Of(catalog) if matches!(**catalog, Catalog::Consul(_)))
     }
 
+    /// Refuses a key that Consul cannot have. etcd has any.
+    pub(crate) fn check_key(&self, field: &Field<'_>, key: &str) {
+        if !self.is_consul() {
+            return;
+        }
+        let rule = "want names with / between them";
+        if key.starts_with('/') {
+            field.refuse("begins with /", "want it without: no key of Consul begins so");
+        } else if key.contains("//") {
+            field.refuse("has an empty part", rule);
+        } else if key.split('/').any(|part| matches!(part, "." | "..")) {
+            field.refuse("has a part of dots, which Consul takes for a way", rule);
+        }
+    }
+
     /// Whether it is etcd.
     pub(crate) fn is_etcd(&self) -> bool {
         self.etcd_prefix().is_some()

@@ -70,30 +70,22 @@ impl ConsulExtras {
         let Some(mut object) = object.take("consul").and_then(|field| field.object()) else {
             return Self::default();
         };
-        let tags = object.take("enableTagOverride");
-        let after = object.take("deregisterCriticalServiceAfter");
-        let mut extras = Self {
-            enable_tag_override: tags.as_ref().and_then(Field::boolean).unwrap_or(false),
-            deregister_critical_after: after.as_ref().and_then(Field::timeout),
-        };
+        let tags = object.take("enableTagOverride").and_then(|field| field.boolean());
+        let after_field = object.take("deregisterCriticalServiceAfter");
+        let mut after = after_field.as_ref().and_then(Field::timeout);
         object.finish();
-        if registry.is_etcd() {
-            // Older files are in use, and did without.
-            let tell = |field: &Field<'_>, why: &str| match generation {
+        if let Some(field) = after_field.filter(|_| after.is_some() && registry.is_etcd()) {
+            let why = "what is not renewed leaves etcd when its TTL ends";
+            match generation {
+                // Such files are in use, and did without.
                 Generation::V2 => field.warn(&format!("is not used: {why}")),
                 Generation::V3 => {
-                    registry.refuse_on_etcd(field, &format!("want it left out: {why}"))
+                    registry.refuse_on_etcd(&field, &format!("want it left out: {why}"));
                 }
-            };
-            if let Some(field) = tags.filter(|_| extras.enable_tag_override) {
-                tell(&field, "nobody but the program itself writes its tags in etcd");
             }
-            if let Some(field) = after.filter(|_| extras.deregister_critical_after.is_some()) {
-                tell(&field, "what is not renewed leaves etcd when its TTL ends");
-            }
-            extras = Self::default();
+            after = None;
         }
-        extras
+        Self { enable_tag_override: tags.unwrap_or(false), deregister_critical_after: after }
     }
 }
 

@@ -63,7 +63,11 @@ fn election(
         Some(field) => key(field, registry),
         None => {
             let folder = registry.etcd_prefix().unwrap_or(FOLDER).trim_end_matches('/');
-            format!("{folder}/election/{name}/leader")
+            let key = format!("{folder}/election/{name}/leader");
+            if let Some(field) = name_field.as_ref().filter(|_| !name.is_empty()) {
+                registry.check_key(field, &key);
+            }
+            key
         }
     };
     let election = Election {
@@ -113,10 +117,10 @@ fn lock_delay(field: &Field<'_>) -> Option<Duration> {
 
 fn key(field: &Field<'_>, registry: &Registry) -> String {
     let key = field.text().unwrap_or_default();
-    if registry.is_consul() && key.starts_with('/') {
-        field.refuse("begins with /", "want it without: no key of Consul begins so");
-    } else if key.ends_with('/') {
+    if key.ends_with('/') {
         field.refuse("ends with /", "want the name of one key: it holds the lock");
+    } else {
+        registry.check_key(field, &key);
     }
     key
 }

@@ -1,5 +1,7 @@
 //! 3.x jobs as the program's.
 
+use std::time::Duration;
+
 use super::{
     file::{File, RawJob},
     order,
@@ -13,6 +15,9 @@ use crate::{
     },
     variable::pid_variable,
 };
+
+/// What hooks and drains leave of the time for a stop to processes (of a short one half).
+const RESERVE: Duration = Duration::from_secs(2);
 
 pub(super) fn translate(file: &File<'_>, report: &Report<'_>) -> Vec<Job> {
     let names = Names {
@@ -72,10 +77,12 @@ fn translated(raw: &RawJob<'_>, file: &File<'_>, names: &Names<'_>) -> Job {
         None if restarts_by_itself => Backoff::Exponential,
         None => Backoff::None,
     };
+    let room = file.stop_timeout.saturating_sub(RESERVE).max(file.stop_timeout / 2);
     if let Some((field, drain)) = &raw.drain
-        && drain.time >= file.stop_timeout
+        && drain.time > room
     {
-        let fault = format!("leaves nothing of the {:?} that a stop may take", file.stop_timeout);
+        let whole = file.stop_timeout;
+        let fault = format!("is more than the {room:?} that a stop of {whole:?} has for it");
         field.refuse(&fault, "want less, or more as the file's \"stopTimeout\"");
     }
     Job {

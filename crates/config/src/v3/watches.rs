@@ -76,12 +76,10 @@ pub(super) fn watch(object: &mut Object<'_>, others: &[Watch], registry: &Regist
     watch
 }
 
-/// A key as the catalog knows it. Consul's have no / in front, those of etcd whatever they have.
+/// A key as the catalog knows it.
 fn path(field: &Field<'_>, registry: &Registry) -> String {
     let path = field.text().unwrap_or_default();
-    if registry.is_consul() && path.starts_with('/') {
-        field.refuse("begins with /", "want it without: no key of Consul begins so");
-    }
+    registry.check_key(field, &path);
     path
 }
 

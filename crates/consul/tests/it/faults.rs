@@ -1,119 +1,20 @@
 //! A server that misbehaves in every way we could think of.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use catalog::{Catalog, Error, Query, Registrar, Status, watch};
 use testkit::wait_until;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{LONG, Runtime, client_with, lines, listen, registration};
+use crate::fake::{Deed, Fake, ok, status};
+use crate::support::{LONG, lines, registration};
 
-/// What becomes of a connection.
-#[derive(Clone)]
-enum Deed {
-    /// Requests are answered with these bytes.
-    Answer(Vec<u8>),
-    /// One request is answered with these bytes, then the connection is closed.
-    AnswerAndClose(Vec<u8>),
-    /// One request is answered properly, the next one finds the connection closed.
-    Stale,
-    /// Requests are read, nothing is answered.
-    Silence,
-    /// Bytes for ever.
-    Flood,
-}
-
-fn ok(body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\nX-Consul-Index: 7\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-        .into_bytes()
-}
-
-fn status(code: u16, body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 {code} X\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
-}
-
-struct Fake {
-    address: String,
-    deed: Arc<Mutex<Deed>>,
-    connections: Arc<AtomicUsize>,
-    requests: Arc<AtomicUsize>,
-    runtime: Runtime,
-}
-
-impl Fake {
-    fn start(deed: Deed) -> Self {
-        listen();
-        let runtime = Runtime::start();
-        let listener = runtime.wait(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let fake = Fake {
-            address: listener.local_addr().unwrap().to_string(),
-            deed: Arc::new(Mutex::new(deed)),
-            connections: Arc::default(),
-            requests: Arc::default(),
-            runtime,
-        };
-        let (deed, connections) = (Arc::clone(&fake.deed), Arc::clone(&fake.connections));
-        let requests = Arc::clone(&fake.requests);
-        fake.runtime.enter(|| {
-            tokio::spawn(async move {
-                while let Ok((stream, _)) = listener.accept().await {
-                    connections.fetch_add(1, Ordering::SeqCst);
-                    tokio::spawn(serve(stream, Arc::clone(&deed), Arc::clone(&requests)));
-                }
-            })
-        });
-        fake
-    }
-
-    fn set(&self, deed: Deed) {
-        *self.deed.lock().unwrap() = deed;
-    }
-
-    fn client(&self) -> Arc<dyn Catalog> {
-        client_with(&self.address, |options| options.timeout = Duration::from_secs(1))
-    }
-
-    #[track_caller]
-    fn heartbeat(&self, catalog: &Arc<dyn Catalog>) -> Result<(), Error> {
-        let catalog = Arc::clone(catalog);
-        self.runtime
-            .wait(async move { catalog.heartbeat(&registration("app"), Status::Passing, "").await })
-    }
-}
-
-async fn serve(mut stream: TcpStream, deed: Arc<Mutex<Deed>>, requests: Arc<AtomicUsize>) {
-    let mut buffer = [0; 4096];
-    while let Ok(1..) = stream.read(&mut buffer).await {
-        requests.fetch_add(1, Ordering::SeqCst);
-        let deed = deed.lock().unwrap().clone();
-        let going = match deed {
-            Deed::Answer(bytes) => stream.write_all(&bytes).await.is_ok(),
-            Deed::AnswerAndClose(bytes) => {
-                let _ = stream.write_all(&bytes).await;
-                false
-            }
-            Deed::Stale => {
-                let _ = stream.write_all(&ok("")).await;
-                // Closed only when the next request is on its way.
-                let _ = stream.read(&mut buffer).await;
-                false
-            }
-            Deed::Silence => true,
-            Deed::Flood => {
-                let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-                let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
-                let _ = stream.write_all(head.as_bytes()).await;
-                while stream.write_all(chunk.as_bytes()).await.is_ok() {}
-                false
-            }
-        };
-        if !going {
-            return;
-        }
-    }
+#[track_caller]
+fn heartbeat(fake: &Fake, catalog: &Arc<dyn Catalog>) -> Result<(), Error> {
+    let catalog = Arc::clone(catalog);
+    fake.runtime
+        .wait(async move { catalog.heartbeat(&registration("app"), Status::Passing, "").await })
 }
 
 #[test]
@@ -146,11 +47,11 @@ fn every_kind_of_bad_answer_is_its_own_error() {
     ];
     for (number, (deed, is_right)) in cases.into_iter().enumerate() {
         fake.set(deed);
-        let error = fake.heartbeat(&catalog).unwrap_err();
+        let error = heartbeat(&fake, &catalog).unwrap_err();
         assert!(is_right(&error), "case {number}: {error:?}");
     }
     fake.set(Deed::Answer(ok("")));
-    assert_eq!(fake.heartbeat(&catalog), Ok(()), "and it still works");
+    assert_eq!(heartbeat(&fake, &catalog), Ok(()), "and it still works");
 }
 
 #[test]
@@ -158,12 +59,12 @@ fn connections_are_kept_and_a_stale_one_is_replaced_unseen() {
     let fake = Fake::start(Deed::Answer(ok("")));
     let catalog = fake.client();
     for _ in 0..50 {
-        assert_eq!(fake.heartbeat(&catalog), Ok(()));
+        assert_eq!(heartbeat(&fake, &catalog), Ok(()));
     }
     assert_eq!(fake.connections.load(Ordering::SeqCst), 1);
     fake.set(Deed::Stale);
     for _ in 0..5 {
-        assert_eq!(fake.heartbeat(&catalog), Ok(()));
+        assert_eq!(heartbeat(&fake, &catalog), Ok(()));
     }
     assert!(fake.connections.load(Ordering::SeqCst) >= 3);
 }

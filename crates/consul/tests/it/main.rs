@@ -7,10 +7,16 @@
     reason = "a test reports by panicking"
 )]
 
+mod agents;
+mod credentials;
+mod fake;
 mod faults;
 mod insight;
+mod keys;
+mod locks;
 mod outage;
 mod registration;
+mod staleness;
 mod support;
 mod transport;
 mod watching;

@@ -66,11 +66,21 @@ pub(crate) fn client(address: &str) -> Arc<dyn Catalog> {
 }
 
 pub(crate) fn client_with(address: &str, change: impl FnOnce(&mut Options)) -> Arc<dyn Catalog> {
-    let (host, port) = address.rsplit_once(':').unwrap();
-    let address = Address::Http { host: host.to_owned(), port: port.parse().unwrap() };
-    let mut options = Options::new(vec![address]);
+    let mut options = Options::new(vec![at(address)]);
     change(&mut options);
     Arc::new(Client::build(options).unwrap())
+}
+
+/// A client of whichever of these agents answers.
+pub(crate) fn client_of(addresses: &[&str]) -> Arc<dyn Catalog> {
+    let addresses = addresses.iter().map(|address| at(address)).collect();
+    Arc::new(Client::build(Options::new(addresses)).unwrap())
+}
+
+/// `HOST:PORT` without TLS.
+pub(crate) fn at(address: &str) -> Address {
+    let (host, port) = address.rsplit_once(':').unwrap();
+    Address::Http { host: host.to_owned(), port: port.parse().unwrap() }
 }
 
 /// One instance of `name`.
@@ -165,7 +175,7 @@ impl log::Log for Recorder {
         true
     }
     fn log(&self, record: &log::Record<'_>) {
-        if record.target().starts_with("catalog") {
+        if ["catalog", "consul"].iter().any(|ours| record.target().starts_with(ours)) {
             LOG.lock().unwrap().push((record.level(), record.args().to_string()));
         }
     }

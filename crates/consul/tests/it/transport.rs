@@ -15,7 +15,11 @@ use crate::support::{Runtime, client, registration};
 
 /// Registers, and takes out again.
 fn register(address: Address) -> Result<(), Error> {
-    let catalog: Arc<dyn Catalog> = Arc::new(Client::build(Options::new(vec![address])).unwrap());
+    register_at(vec![address])
+}
+
+fn register_at(addresses: Vec<Address>) -> Result<(), Error> {
+    let catalog: Arc<dyn Catalog> = Arc::new(Client::build(Options::new(addresses)).unwrap());
     Runtime::start().wait(async move {
         let app = registration("app");
         catalog.register(&app, Status::Passing, "").await?;
@@ -36,6 +40,10 @@ fn over_a_unix_socket() {
     let _consul = Consul::start_with(json!({
         "addresses": {"http": format!("127.0.0.1 unix://{}", socket.display())}
     }));
+    // An address of any kind can be one of several.
+    let gone = Address::Unix(folder.path().join("gone"));
+    let stub = Address::Http { host: "127.0.0.1".into(), port: free_port() };
+    assert_eq!(register_at(vec![gone, stub, Address::Unix(socket.clone())]), Ok(()));
     assert_eq!(register(Address::Unix(socket)), Ok(()));
     let missing = register(Address::Unix(folder.path().join("missing")));
     assert_eq!(missing, Err(Error::Unreachable("No such file or directory (os error 2)".into())));
@@ -102,6 +110,10 @@ fn over_tls_with_certificates_of_both_sides() {
         |tls: &Tls| register(Address::Https { host: "127.0.0.1".into(), port, tls: tls.clone() });
     let refused = |tls: &Tls| over(tls).unwrap_err().to_string();
     assert_eq!(over(&full), Ok(()));
+    // The first one is not trusted, which is as good as not being there.
+    let https = |tls| Address::Https { host: "127.0.0.1".into(), port, tls };
+    let other = https(Tls { ca_file: Some(path("other.pem")), ..full.clone() });
+    assert_eq!(register_at(vec![other, https(full.clone())]), Ok(()));
 
     let folder = Tls { ca_file: None, ca_path: Some(path("cas")), ..full.clone() };
     assert_eq!(over(&folder), Ok(()), "a folder of authorities");

@@ -150,15 +150,21 @@ pub(super) fn sweep() {
 
 /// Ends what runs in a namespace, and removes it. Best effort: the machine may have lost it.
 fn remove(name: &str) {
-    if let Ok(pids) = output(&["ip", "netns", "pids", name], "") {
+    kill_all(name);
+    let _ = output(&["ip", "netns", "del", name], "");
+    let _ = fs::remove_dir_all(Path::new(super::OVERLAYS).join(name));
+}
+
+/// Kills what runs in a namespace. Twice: a process may have forked while the list was made.
+pub(super) fn kill_all(name: &str) {
+    for _ in 0..2 {
+        let pids = output(&["ip", "netns", "pids", name], "").unwrap_or_default();
         for pid in pids.split_whitespace().filter_map(|pid| pid.parse().ok()) {
             if pid != std::process::id() as i32 {
                 let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
             }
         }
     }
-    let _ = output(&["ip", "netns", "del", name], "");
-    let _ = fs::remove_dir_all(Path::new(super::OVERLAYS).join(name));
 }
 
 /// The lock of a process that has networks; `None` while another process holds it.

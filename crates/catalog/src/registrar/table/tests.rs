@@ -309,3 +309,86 @@ fn a_deregistration_that_nobody_waits_for_gives_way_to_an_instance_that_is_wante
         assert_eq!(verbs(&mut table, failed(), now + 10 * SECOND), [expected]);
     }
 }
+
+fn mark(table: &mut Table, id: &str, until: Instant) -> oneshot::Receiver<Deregistration> {
+    let (done, acknowledged) = oneshot::channel();
+    table.mark(id, "leaving", done, until);
+    acknowledged
+}
+
+#[test]
+fn a_mark_follows_the_registration_that_is_under_way() {
+    let now = Instant::now();
+    let until = now + SECOND;
+    let (mut table, a) = (Table::default(), registration("a"));
+    table.passing(&a, now);
+    let job = table.take(now).unwrap();
+    let mut acknowledged = mark(&mut table, "a", until);
+    assert!(!table.plan(now).ready);
+    assert_eq!(table.plan(now).wake, Some(until));
+    table.done(&job, Ok(true), now);
+    assert!(acknowledged.try_recv().is_err());
+    let job = table.take(now).unwrap();
+    assert_eq!((job.verb, job.output.as_deref()), (Verb::Mark, Some("leaving")));
+    table.done(&job, Ok(true), now);
+    assert_eq!(acknowledged.try_recv(), Ok(Deregistration::Acknowledged));
+    assert_eq!(verbs(&mut table, Ok(true), now + SECOND), []);
+
+    // The registration came to nothing.
+    let mut table = Table::default();
+    table.passing(&a, now);
+    let job = table.take(now).unwrap();
+    let mut acknowledged = mark(&mut table, "a", until);
+    table.done(&job, Err(Error::Unreachable("x".into())), now);
+    assert_eq!(acknowledged.try_recv(), Ok(Deregistration::Acknowledged));
+    assert_eq!(verbs(&mut table, Ok(true), now + SECOND), []);
+}
+
+#[test]
+fn a_mark_ends_as_the_registry_says_or_in_time() {
+    let now = Instant::now();
+    let until = now + SECOND;
+    let gave_up = |mut waiter: oneshot::Receiver<Deregistration>| match waiter.try_recv() {
+        Ok(Deregistration::GaveUp(why)) => why,
+        other => panic!("{other:?}"),
+    };
+    // The registry does not have it: nobody sees it. It is put in again as it should be.
+    let (mut table, _) = registered(now);
+    let mut acknowledged = mark(&mut table, "a", until);
+    let job = table.take(now).unwrap();
+    table.done(&job, Err(Error::Unknown), now);
+    assert_eq!(acknowledged.try_recv(), Ok(Deregistration::Acknowledged));
+    let job = table.take(now).unwrap();
+    assert_eq!((job.verb, job.output.as_deref()), (CRITICAL, Some("leaving")));
+
+    let (mut table, _) = registered(now);
+    let waiter = mark(&mut table, "a", until);
+    assert_eq!(verbs(&mut table, Err(Error::Refused("no".into())), now), [Verb::Mark]);
+    assert_eq!(gave_up(waiter), "refused: no");
+
+    let (mut table, _) = registered(now);
+    let waiter = mark(&mut table, "a", until);
+    assert_eq!(verbs(&mut table, Err(Error::Failed("later".into())), now), [Verb::Mark]);
+    table.expire(until, None);
+    assert_eq!(gave_up(waiter), "not acknowledged in time: failed: later");
+
+    let (mut table, a) = registered(now);
+    let waiter = mark(&mut table, "a", until);
+    let job = table.take(now).unwrap();
+    table.passing(&a, now);
+    assert_eq!(gave_up(waiter), "a check has passed meanwhile");
+    table.done(&job, Ok(true), now);
+    assert_eq!(verbs(&mut table, Ok(true), now), [Verb::Heartbeat], "and it is said again");
+}
+
+#[test]
+fn marks_go_before_heartbeats() {
+    let now = Instant::now();
+    let mut table = Table::default();
+    let all: Vec<_> = (0..5).map(|n| registration(&format!("{n}"))).collect();
+    all.iter().for_each(|one| table.passing(one, now));
+    serve(&mut table, Ok(true), now);
+    all.iter().for_each(|one| table.passing(one, now));
+    let _waiter = mark(&mut table, "4", now + SECOND);
+    assert_eq!(serve(&mut table, Ok(true), now)[0], ("4".to_owned(), Verb::Mark));
+}

@@ -16,7 +16,6 @@ use crate::{
     v2::file::{Backend, File},
 };
 
-const EXTRAS: Keys = Keys(&[("enableTagOverride", LEAF), ("deregisterCriticalServiceAfter", LEAF)]);
 const DRAIN: Keys = Keys(&[("time", LEAF), ("mark", LEAF)]);
 /// What a sensor and a metric have in common.
 const METRIC: [&str; 8] =
@@ -183,9 +182,17 @@ impl<'a> Writer<'a> {
             for key in ["tags", "meta", "interfaces"] {
                 job.set_some(key, self.tree.take(node, key, &LEAF));
             }
-            // Of etcd this generation ignores them, and the other refuses them.
-            if !self.file.registry.is_etcd() {
-                job.set_some("consul", self.tree.take(node, "consul", &EXTRAS));
+            if let Some(extras) = member(node, "consul") {
+                // Of etcd this generation ignores the one, and the other refuses it.
+                let keys = match self.file.registry.is_etcd() {
+                    true => &["enableTagOverride"][..],
+                    false => &["enableTagOverride", "deregisterCriticalServiceAfter"],
+                };
+                let mut object = Object::default();
+                for key in keys {
+                    object.set_some(key, self.tree.take(extras, key, &LEAF));
+                }
+                job.set("consul", Out::Object(object));
             }
             if advertised.drain.is_some() {
                 job.set_some("drain", self.tree.take(node, "drain", &DRAIN));

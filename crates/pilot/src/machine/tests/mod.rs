@@ -1,6 +1,8 @@
 //! Random histories, and the histories that matter, in virtual time.
 
 mod application;
+mod departure;
+mod elections;
 mod jobs;
 mod random;
 mod succession;

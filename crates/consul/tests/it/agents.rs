@@ -1,0 +1,167 @@
+//! Several agents in front of one cluster.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use catalog::{Deregistration, Error, Query, Registrar, Status, watch};
+use serde_json::json;
+use testkit::{Consul, wait_until};
+
+use crate::fake::{Deed, Fake, ok, status};
+use crate::support::{LONG, Runtime, Scene, client_of, lines, listen, registration};
+
+fn query(service: &str) -> Query {
+    Query {
+        service: service.to_owned(),
+        tag: None,
+        datacenter: None,
+        near: None,
+        max_staleness: Duration::from_secs(10),
+    }
+}
+
+/// What a comparison does.
+fn lookup(scene: &Scene, name: &'static str) {
+    let catalog = Arc::clone(&scene.catalog);
+    let found =
+        scene.runtime.wait(async move { catalog.lookup(&registration(name)).await.unwrap() });
+    assert!(found.is_some());
+}
+
+#[test]
+fn an_agent_that_dies_is_replaced_at_once_and_what_it_comes_back_with_is_taken_out() {
+    // In development mode an agent that dies is missed sooner than by a heartbeat. In others it takes
+    // seconds; here it takes so long that a slow machine does not matter.
+    let server = Consul::start_with(json!({"gossip_lan": {"probe_interval": "10s"}}));
+    let mut agent = Consul::agent_of(&server);
+    let name = format!("consul at http://{}, http://{}", agent.address(), server.address());
+    let mut scene = Scene::around(server);
+    scene.catalog = client_of(&[&agent.address(), &scene.consul.address()]);
+    assert_eq!(scene.catalog.reachability().name(), name);
+    scene.registrar = scene.runtime.enter(|| Registrar::spawn(Arc::clone(&scene.catalog))).0;
+    let app = Arc::new(registration("twin"));
+    let _checks = scene.checks(&[app], Duration::from_millis(500));
+    let (mut news, _watch) =
+        scene.runtime.enter(|| watch(Arc::clone(&scene.catalog), query("twin"))).into_parts();
+    scene.wait_for("twin", "passing");
+    assert!(agent.services().get("twin-host").is_some());
+    assert_eq!(scene.consul.services(), json!({}));
+    wait_until("the watch sees it", LONG, || news.borrow().len() == 1);
+    news.borrow_and_update();
+
+    agent.kill();
+    wait_until("the other agent has it", LONG, || {
+        scene.consul.services().get("twin-host").cloned()
+    });
+    wait_until("it is told", LONG, || lines(log::Level::Info, &name).pop());
+    let told = lines(log::Level::Info, &name);
+    let there = format!("{name}: asking http://{} from now on", scene.consul.address());
+    assert!(told.contains(&there), "{told:?}");
+
+    // It remembers what it had.
+    agent.restart();
+    assert!(agent.services().get("twin-host").is_some());
+    wait_until("it was taken out there", LONG, || {
+        lookup(&scene, "twin");
+        agent.services() == json!({})
+    });
+    assert!(scene.consul.services().get("twin-host").is_some());
+    assert!(!news.has_changed().unwrap(), "a false change: {:?}", news.borrow());
+    assert_eq!(scene.deregister("twin-host", LONG), Deregistration::Acknowledged);
+    assert_eq!(scene.consul.services(), json!({}));
+}
+
+#[test]
+fn whoever_leaves_takes_out_what_it_has_left_elsewhere() {
+    let (a, b) = (Consul::start(), Consul::start());
+    let mut scene = Scene::around(b);
+    scene.catalog = client_of(&[&a.address(), &scene.consul.address()]);
+    scene.registrar = scene.runtime.enter(|| Registrar::spawn(Arc::clone(&scene.catalog))).0;
+    let app = Arc::new(registration("both"));
+    scene.registrar.passing(&app);
+    wait_until("it is there", LONG, || a.services().get("both-host").cloned());
+    // Its answers are late.
+    a.freeze();
+    wait_until("the other one is asked", LONG, || {
+        scene.registrar.passing(&app);
+        scene.consul.services().get("both-host").cloned()
+    });
+    // An agent that does not answer does not hold up those who leave for long.
+    let begun = Instant::now();
+    assert_eq!(scene.deregister("both-host", LONG), Deregistration::Acknowledged);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert_eq!(scene.consul.services(), json!({}));
+    a.thaw();
+    assert!(a.services().get("both-host").is_some(), "or this test proves nothing");
+    scene.registrar.passing(&app);
+    wait_until("it is back at the other", LONG, || {
+        scene.consul.services().get("both-host").cloned()
+    });
+    wait_until("it is gone from both", LONG, || {
+        assert_eq!(scene.deregister("both-host", LONG), Deregistration::Acknowledged);
+        let (left, right) = (a.services(), scene.consul.services());
+        if (&left, &right) == (&json!({}), &json!({})) { Ok(()) } else { Err(format!("{left}")) }
+    });
+}
+
+/// As a real server without one.
+fn leaderless(request: &str) -> Vec<u8> {
+    if request.contains("/v1/status/leader") {
+        ok("\"\"\n")
+    } else {
+        status(500, "No cluster leader")
+    }
+}
+
+#[test]
+fn an_agent_that_is_cut_off_is_left_only_for_one_that_has_a_leader() {
+    listen();
+    let first = Fake::start(Deed::By(leaderless));
+    let second = Fake::start(Deed::By(leaderless));
+    let catalog = client_of(&[&first.address, &second.address]);
+    let runtime = Runtime::start();
+    let read = || {
+        let catalog = Arc::clone(&catalog);
+        runtime.wait(async move { catalog.instances(&query("x"), None, LONG).await })
+    };
+    let asked = |fake: &Fake| {
+        let lines = fake.lines.lock().unwrap();
+        lines.iter().filter(|line| line.contains("/v1/health/")).count()
+    };
+    let begun = Instant::now();
+    wait_until("six seconds without a leader anywhere", LONG, || {
+        assert!(matches!(read(), Err(Error::Failed(_))));
+        begun.elapsed() > Duration::from_secs(6)
+    });
+    assert_eq!(asked(&second), 0, "an election is no reason to move");
+    let polls = second.requests.load(Ordering::SeqCst);
+    assert!((1..=3).contains(&polls), "{polls} questions for a leader");
+
+    second.set(Deed::By(|request| {
+        if request.contains("/v1/status/leader") { ok("\"10.0.0.1:8300\"\n") } else { ok("[]") }
+    }));
+    wait_until("the second one is asked", LONG, &read);
+    // The first one is cut off, but alive: nothing goes back by itself.
+    first.set(Deed::Answer(ok("[]")));
+    let before = asked(&first);
+    for _ in 0..5 {
+        read().unwrap();
+    }
+    assert_eq!(asked(&first), before);
+}
+
+#[test]
+fn a_gateway_that_has_lost_its_agent_is_passed_over() {
+    let first = Fake::start(Deed::Answer(status(503, "")));
+    let consul = Consul::start();
+    let catalog = client_of(&[&first.address, &consul.address()]);
+    let runtime = Runtime::start();
+    let beat = || {
+        let catalog = Arc::clone(&catalog);
+        runtime
+            .wait(async move { catalog.heartbeat(&registration("app"), Status::Passing, "").await })
+    };
+    assert!(matches!(beat(), Err(Error::Interrupted(_))));
+    assert_eq!(beat(), Err(Error::Unknown), "the real one answers");
+}
