@@ -6,11 +6,12 @@ use crate::{job::JobId, secrets::masked_debug};
 
 /// What the program itself measures. Users have metrics that begin with `containerpilot_` too, so
 /// that these names are taken one by one.
-pub const OWN_METRICS: [&str; 13] = [
+pub const OWN_METRICS: [&str; 14] = [
     "containerpilot_events",
     "containerpilot_control_http_requests",
     "containerpilot_watch_instances",
     "containerpilot_watch_lag_seconds",
+    "containerpilot_election_leader",
     "containerpilot_job_restarts_total",
     "containerpilot_process_start_seconds",
     "containerpilot_check_duration_seconds",

@@ -216,7 +216,7 @@ fn filter(query: &str) -> Result<Filter, Refusal> {
         match name {
             "source" if value.is_empty() => {
                 return Err(bad(
-                    "source: want a job's name, watch.NAME, global, SIGHUP or SIGUSR2",
+                    "source: want a job's name, watch.NAME, election.NAME, global, SIGHUP or SIGUSR2",
                 ));
             }
             "source" => filter.sources.push(value),

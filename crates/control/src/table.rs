@@ -5,7 +5,10 @@ use std::time::SystemTime;
 
 use crate::time::since;
 use crate::width::{fit, width_of};
-use crate::wire::{Health, HealthStatus, JobState, JobStatus, LastExit, Status, WatchStatus};
+use crate::wire::{
+    ElectionState, ElectionStatus, Health, HealthStatus, JobState, JobStatus, LastExit,
+    ServiceStatus, Status, WatchStatus,
+};
 
 /// So many lines of a failed check's output are shown: the last ones.
 const OUTPUT: usize = 5;
@@ -66,6 +69,10 @@ pub fn render(status: &Status, width: Option<usize>, style: Style, now: SystemTi
     if !status.watches.is_empty() {
         page.blank();
         watches(&mut page, &status.watches);
+    }
+    if !status.elections.is_empty() {
+        page.blank();
+        elections(&mut page, &status.elections, now);
     }
     page.text
 }
@@ -130,6 +137,15 @@ const WATCHES: [Column; 3] = [
     Column { title: "INSTANCES", priority: 0, right: false },
 ];
 
+const ELECTIONS: [Column; 6] = [
+    Column { title: "ELECTION", priority: 0, right: false },
+    Column { title: "STATE", priority: 0, right: false },
+    Column { title: "SINCE", priority: 2, right: true },
+    Column { title: "LEADER", priority: 0, right: false },
+    Column { title: "TOKEN", priority: 1, right: true },
+    Column { title: "SERVICE", priority: 3, right: false },
+];
+
 /// A row, and lines that belong below it.
 struct Row {
     cells: Vec<Cell>,
@@ -149,7 +165,7 @@ fn jobs(page: &mut Page, jobs: &[JobStatus], now: SystemTime) {
                 restarts(job.restarts),
                 exit.map_or_else(Cell::none, |exit| last_exit(exit, now)),
                 health.map_or_else(Cell::none, |health| checked(health, now)),
-                service(job),
+                job.service.as_ref().map_or_else(Cell::none, service),
             ];
             let failed = health.filter(|health| health.status == Health::Unhealthy);
             Row { cells, below: failed.map(|failed| tail(&failed.output)).unwrap_or_default() }
@@ -198,8 +214,7 @@ fn checked(health: &HealthStatus, now: SystemTime) -> Cell {
     }
 }
 
-fn service(job: &JobStatus) -> Cell {
-    let Some(service) = &job.service else { return Cell::none() };
+fn service(service: &ServiceStatus) -> Cell {
     let at = endpoint(&service.address, service.port);
     if service.registered {
         Cell::normal(format!("{} {at}", service.name))
@@ -222,7 +237,11 @@ fn tail(output: &str) -> Vec<String> {
 fn watches(page: &mut Page, watches: &[WatchStatus]) {
     let mut rows = Vec::new();
     for watch in watches {
-        let mut what = watch.service.clone();
+        let mut what = match (&watch.key, &watch.key_prefix) {
+            (Some(key), _) => format!("key {key}"),
+            (None, Some(prefix)) => format!("keys {prefix}…"),
+            (None, None) => watch.service.clone(),
+        };
         let details = [("tag", &watch.tag), ("dc", &watch.dc)];
         for (name, value) in details.into_iter().filter_map(|(n, v)| Some((n, v.as_ref()?))) {
             let _ = write!(what, " {name}={value}");
@@ -236,7 +255,10 @@ fn watches(page: &mut Page, watches: &[WatchStatus]) {
             let at = endpoint(&instance.address, instance.port);
             row(Cell::normal(format!("{at}  {}", instance.id)));
         }
-        match watch.instances.len() {
+        for key in watch.keys.iter().take(INSTANCES) {
+            row(Cell::normal(key.as_str()));
+        }
+        match watch.instances.len().max(watch.keys.len()) {
             0 => row(Cell::new("none", Tone::Warning)),
             all if all > INSTANCES => {
                 row(Cell::new(format!("and {} more", all - INSTANCES), Tone::Quiet));
@@ -245,6 +267,33 @@ fn watches(page: &mut Page, watches: &[WatchStatus]) {
         }
     }
     page.table(&WATCHES, &rows);
+}
+
+fn elections(page: &mut Page, elections: &[ElectionStatus], now: SystemTime) {
+    let row = |election: &ElectionStatus| {
+        let leads = election.state == ElectionState::Leading;
+        let tone = match election.state {
+            ElectionState::Leading => Tone::Good,
+            ElectionState::Leaving => Tone::Warning,
+            ElectionState::Following | ElectionState::Out => Tone::Quiet,
+        };
+        let leader = match &election.leader {
+            Some(leader) => Cell::normal(leader.as_str()),
+            None => Cell::new("nobody", Tone::Warning),
+        };
+        // Who follows does not advertise.
+        let advertised = election.service.as_ref().filter(|_| leads);
+        let cells = vec![
+            Cell::normal(election.name.as_str()),
+            Cell::new(election.state.as_str(), tone),
+            Cell::normal(since(&election.since, now)),
+            leader,
+            Cell::normal(election.token.map(|token| token.to_string()).unwrap_or_default()),
+            advertised.map_or_else(Cell::none, service),
+        ];
+        Row { cells, below: Vec::new() }
+    };
+    page.table(&ELECTIONS, &elections.iter().map(row).collect::<Vec<_>>());
 }
 
 struct Page {

@@ -31,6 +31,9 @@ pub struct Status {
     /// All watches, in the order of the configuration.
     #[serde(default)]
     pub watches: Vec<WatchStatus>,
+    /// All elections, in the order of the configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elections: Vec<ElectionStatus>,
 }
 
 /// The connection to the catalog.
@@ -186,8 +189,15 @@ pub struct ServiceStatus {
 pub struct WatchStatus {
     /// Its name, without `watch.`.
     pub name: String,
-    /// The service that it looks at.
+    /// The service that it looks at; empty if it looks at keys.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub service: String,
+    /// The key that it looks at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// It looks at all keys that begin so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_prefix: Option<String>,
     /// The tag that instances must have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
@@ -197,6 +207,57 @@ pub struct WatchStatus {
     /// The healthy instances that it saw last.
     #[serde(default)]
     pub instances: Vec<InstanceStatus>,
+    /// The keys that it saw last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+}
+
+/// One election.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ElectionStatus {
+    /// Its name, without `election.`.
+    pub name: String,
+    /// What the program is in it.
+    pub state: ElectionState,
+    /// Who is elected, as far as the catalog has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<String>,
+    /// The fencing token, if the program itself is elected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<u64>,
+    /// Since when it is elected, or is not.
+    pub since: String,
+    /// What it advertises while it is elected, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceStatus>,
+}
+
+/// What the program is in an election.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ElectionState {
+    /// It does not stand.
+    #[default]
+    Out,
+    /// It stands, and is not elected.
+    Following,
+    /// It is elected.
+    Leading,
+    /// It gives way: what it does about that is under way.
+    Leaving,
+}
+
+impl ElectionState {
+    /// As it is written in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ElectionState::Out => "out",
+            ElectionState::Following => "following",
+            ElectionState::Leading => "leading",
+            ElectionState::Leaving => "leaving",
+        }
+    }
 }
 
 /// A healthy instance of a service.
@@ -217,14 +278,14 @@ pub struct InstanceStatus {
 pub struct Event {
     /// When.
     pub time: String,
-    /// Where: a job's name, `watch.NAME`, `global`, or a signal's name.
+    /// Where: a job's name, `watch.NAME`, `election.NAME`, `global`, or a signal's name.
     pub source: String,
     /// What, one of [`EVENTS`]. For a signal, its name once more.
     pub event: String,
 }
 
 /// The names of events.
-pub const EVENTS: [&str; 13] = [
+pub const EVENTS: [&str; 15] = [
     "healthy",
     "unhealthy",
     "exitSuccess",
@@ -232,6 +293,8 @@ pub const EVENTS: [&str; 13] = [
     "stopping",
     "stopped",
     "changed",
+    "elected",
+    "demoted",
     "startup",
     "shutdown",
     "enterMaintenance",

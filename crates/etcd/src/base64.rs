@@ -2,7 +2,9 @@
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-pub(crate) fn encode(bytes: &[u8]) -> String {
+/// What stands for these bytes.
+#[must_use]
+pub fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or_default());
@@ -16,8 +18,9 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     text
 }
 
-/// `None`: it is none.
-pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+/// The bytes that it stands for. `None`: it is none.
+#[must_use]
+pub fn decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     let (mut group, mut bits) = (0u32, 0);
     for letter in text.trim_end_matches('=').bytes() {

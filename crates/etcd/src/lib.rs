@@ -46,7 +46,7 @@
 //! client's certificate. A member that demands certificates of its clients demands one of its own
 //! gateway, so the server's certificate must not exclude the use by clients.
 
-mod base64;
+pub mod base64;
 mod follow;
 mod gateway;
 mod lock;

@@ -99,13 +99,17 @@ impl Environment {
 
     /// A process runs: its pid is known as this variable.
     pub(crate) fn running(&mut self, variable: &str, pid: Pid) {
-        let pid = OsString::from(pid.to_string());
-        self.ours.insert(variable.into(), pid.clone());
-        self.variables.insert(variable.into(), pid);
+        self.add(variable, &pid.to_string());
     }
 
-    /// It has exited: the variable has its inherited value again, if it had one.
-    pub(crate) fn exited(&mut self, variable: &str) {
+    /// We add this variable, until we [remove](Environment::remove) it.
+    pub(crate) fn add(&mut self, variable: &str, value: &str) {
+        self.ours.insert(variable.into(), value.into());
+        self.variables.insert(variable.into(), value.into());
+    }
+
+    /// What it told is not so any more: the variable has its inherited value again, if it had one.
+    pub(crate) fn remove(&mut self, variable: &str) {
         let variable = OsString::from(variable);
         self.ours.remove(&variable);
         match self.base.get(&variable) {

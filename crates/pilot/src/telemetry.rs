@@ -107,10 +107,12 @@ pub(crate) struct Metrics {
     pub(crate) events: Family<Counter, 2>,
     /// Requests to the control socket by status and path.
     pub(crate) control_requests: Family<Counter, 2>,
-    /// Healthy instances by watched service.
+    /// Healthy instances (or keys) by watch.
     pub(crate) watch_instances: Family<Gauge, 1>,
     /// Seconds since the catalog has confirmed what a watch has seen.
     pub(crate) watch_lag: Family<Gauge, 1>,
+    /// Whether we are elected, by election.
+    pub(crate) election_leader: Family<Gauge, 1>,
     /// How often a job's process was started again.
     pub(crate) restarts: Family<Counter, 1>,
     /// Seconds that starting a process takes us.
@@ -152,13 +154,18 @@ impl Metrics {
             )?,
             watch_instances: registry.gauge(
                 "containerpilot_watch_instances",
-                "Healthy instances that a watch has seen last, by service.",
+                "Healthy instances (or keys) that a watch has seen last, by its name.",
                 ["service"],
             )?,
             watch_lag: registry.gauge(
                 "containerpilot_watch_lag_seconds",
                 "Time since the catalog has last confirmed what a watch has seen, by service.",
                 ["service"],
+            )?,
+            election_leader: registry.gauge(
+                "containerpilot_election_leader",
+                "1 if this one is elected, else 0.",
+                ["election"],
             )?,
             restarts: registry.counter(
                 "containerpilot_job_restarts_total",
@@ -248,6 +255,13 @@ impl Metrics {
             self.watch_instances.remove([&watch.name]);
             self.watch_lag.remove([&watch.name]);
             self.forget_events(&format!("watch.{}", watch.name));
+        }
+        let is_gone = |election: &&config::Election| {
+            !new.elections.iter().any(|new| new.name == election.name)
+        };
+        for election in old.elections.iter().filter(is_gone) {
+            self.election_leader.remove([&election.name]);
+            self.forget_events(&format!("election.{}", election.name));
         }
     }
 

@@ -265,7 +265,13 @@ impl Etcd {
     /// Writes a key.
     #[track_caller]
     pub fn put(&self, key: &str, value: &str) {
-        let (key, value) = (base64::encode(key.as_bytes()), base64::encode(value.as_bytes()));
+        self.put_bytes(key, value.as_bytes());
+    }
+
+    /// Writes a key with any value.
+    #[track_caller]
+    pub fn put_bytes(&self, key: &str, value: &[u8]) {
+        let (key, value) = (base64::encode(key.as_bytes()), base64::encode(value));
         self.post("kv/put", &json!({"key": key, "value": value}));
     }
 

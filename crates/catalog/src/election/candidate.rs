@@ -75,6 +75,8 @@ pub(super) enum Role {
         token: Token,
         /// No longer than this, unless a renewal succeeds.
         until: Moment,
+        /// Tells leaderships apart: a registry that starts anew gives the same token again.
+        round: Round,
     },
     Follower,
 }
@@ -194,7 +196,7 @@ impl Candidate {
     pub(super) fn role(&self, now: Moment) -> Role {
         match (&self.claim, self.role) {
             (Claim::Open(open), Some(token)) if now < open.until => {
-                Role::Leader { token, until: open.until }
+                Role::Leader { token, until: open.until, round: self.round }
             }
             _ => Role::Follower,
         }

@@ -78,6 +78,7 @@ fn sample() -> Status {
         tag: tag.map(Into::into),
         dc: tag.map(|_| "dc2".into()),
         instances,
+        ..WatchStatus::default()
     };
     Status {
         version: "4.0.0".into(),
@@ -122,6 +123,72 @@ fn everything_is_shown_where_there_is_room() {
     backend  backend                10.0.1.1:9000  backend-1|
                                     10.0.1.2:9000  backend-2|
     db       db tag=primary dc=dc2  none|
+    ");
+}
+
+#[test]
+fn elections_and_keys() {
+    let election = |name: &str, state, leader: Option<&str>, token| ElectionStatus {
+        name: name.into(),
+        state,
+        leader: leader.map(Into::into),
+        token,
+        since: "2026-11-21T11:59:00Z".into(),
+        service: Some(ServiceStatus {
+            name: name.into(),
+            id: format!("{name}-db-1"),
+            address: "10.0.0.7".into(),
+            port: 5432,
+            registered: true,
+        }),
+    };
+    let status = Status {
+        jobs: Vec::new(),
+        watches: vec![
+            WatchStatus {
+                name: "settings".into(),
+                key: Some("app/settings".into()),
+                keys: vec!["app/settings".into()],
+                ..WatchStatus::default()
+            },
+            WatchStatus {
+                name: "app/".into(),
+                key_prefix: Some("app/".into()),
+                keys: (1..=12).map(|n| format!("app/{n}")).collect(),
+                ..WatchStatus::default()
+            },
+            WatchStatus { name: "x".into(), key: Some("x".into()), ..WatchStatus::default() },
+        ],
+        elections: vec![
+            election("primary", ElectionState::Leading, Some("db-1"), Some(42)),
+            election("backup", ElectionState::Following, Some("db-2"), None),
+            election("other", ElectionState::Out, None, None),
+        ],
+        ..sample()
+    };
+    insta::assert_snapshot!(plain(&status, None), @r"
+    containerpilot 4.0.0  up 2d04h, pid 1, 3.x configuration, generation 2|
+    catalog consul localhost:8500  reachable for 5h00m|
+    |
+    WATCH     SERVICE           INSTANCES|
+    settings  key app/settings  app/settings|
+    app/      keys app/…        app/1|
+                                app/2|
+                                app/3|
+                                app/4|
+                                app/5|
+                                app/6|
+                                app/7|
+                                app/8|
+                                app/9|
+                                app/10|
+                                and 2 more|
+    x         key x             none|
+    |
+    ELECTION  STATE      SINCE  LEADER  TOKEN  SERVICE|
+    primary   leading    1m00s  db-1       42  primary 10.0.0.7:5432|
+    backup    following  1m00s  db-2|
+    other     out        1m00s  nobody|
     ");
 }
 

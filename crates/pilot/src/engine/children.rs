@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,10 +12,12 @@ use config::{
     job::{JobEvent, JobId, StopTarget},
 };
 use process::{
-    Capture, ExitStatus, Group, Pid, Processes, Signal, SpawnError, Streams, Tail, Traffic,
+    Capture, ExitStatus, Group, Identity, Pid, Processes, Signal, SpawnError, Streams, Tail,
+    Traffic,
 };
 
 use super::{
+    changes,
     program::{Place, Program, stop_signal},
     sensors::Sensors,
 };
@@ -98,12 +101,19 @@ impl Children {
         Children { processes, purposes: HashMap::new(), jobs }
     }
 
-    /// Starts a job's process. `Some`: it could not be started.
+    /// As whom a job's process runs, if that is somebody else.
+    pub(super) fn identity(&self, id: JobId) -> Option<&Identity> {
+        self.jobs.get(id.0)?.main.as_ref()?.identity()
+    }
+
+    /// Starts a job's process; it finds `change` in its environment. `Some`: it could not be
+    /// started.
     pub(super) fn start(
         &mut self,
         id: JobId,
         environment: &mut Environment,
         sensors: &Sensors,
+        change: Option<&Path>,
     ) -> Option<Input> {
         let job = self.jobs.get_mut(id.0)?;
         let program = job.main.as_ref()?;
@@ -114,7 +124,12 @@ impl Children {
             }
             (_, streams) => streams.clone(),
         };
-        match program.start(&mut self.processes, streams, environment) {
+        match program.start(
+            &mut self.processes,
+            streams,
+            environment,
+            change.map(changes::variable),
+        ) {
             Ok(pid) => {
                 job.capture = capture;
                 log::debug!("{} has started with pid {pid}", job.name);
@@ -148,7 +163,7 @@ impl Children {
             job.earlier = Some(job.last_words(failed.then_some(JobEvent::Unhealthy)));
         }
         job.said.clear();
-        match program.start(&mut self.processes, program.streams.clone(), environment) {
+        match program.start(&mut self.processes, program.streams.clone(), environment, None) {
             Ok(pid) => {
                 job.checking = Some((pid, Instant::now()));
                 job.outcome = Outcome::Exited(ExitStatus::Code(0));
@@ -314,7 +329,7 @@ impl Children {
                 log::log!(level, "{} (pid {}) {}", job.name, exit.pid, exit.status);
                 job.running = None;
                 if let Some(variable) = &job.pid_variable {
-                    environment.exited(variable);
+                    environment.remove(variable);
                 }
                 Some(Input::Exited(id, exit.status))
             }

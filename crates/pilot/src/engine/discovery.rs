@@ -1,72 +1,44 @@
-//! What the jobs of one configuration have to do with the catalog: their registrations, and the
-//! watches that jobs wait for.
+//! What the jobs of one configuration have to do with the catalog: their registrations, the watches
+//! that jobs wait for, and the elections that we stand in.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use catalog::{Availability, Catalog, Freshness, Query, Registrar, Registration, Status};
+use catalog::{Availability, Registrar, Registration, Status};
 use config::{
-    Config, Generation,
-    catalog::ConsulAddress,
-    job::{InitialStatus, JobId},
-    watch::{Subject, WatchId},
+    Config,
+    election::ElectionId,
+    job::{InitialStatus, JobId, Service},
+    watch::WatchId,
 };
-use consul::{Address, Consul, Options, Tls, Token};
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::task::JoinSet;
 
+use super::{
+    elections::{Elections, Standing, Vote},
+    registry::Registry,
+    watches::{Seen, Watches},
+};
 use crate::machine::{Deregistration, Instances, Kept, Notified};
-
-/// What etcd is answered with.
-pub(super) const NO_ETCD: &str =
-    "etcd: this version registers in Consul only; name a Consul agent with `consul` instead";
 
 /// How long a deregistration may hold up a stop: an agent that answers does so in milliseconds,
 /// and one that is frozen must not keep the application from its SIGTERM.
-const DEREGISTRATION_PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const DEREGISTRATION_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long a deregistration that nobody waits for any more is tried again, for an outage during
 /// maintenance or a reload.
-const DEREGISTRATION_PERSISTENCE: Duration = Duration::from_secs(3600);
+pub(super) const DEREGISTRATION_PERSISTENCE: Duration = Duration::from_secs(3600);
 
-/// Changes that a slow moment of the event loop may leave waiting, before watches wait in turn.
-const CHANGES: usize = 64;
+/// Why a marked service is critical.
+const MARK: &str = "it is about to stop";
 
 /// The catalog as one configuration sees it.
 pub(super) struct Discovery {
     registry: Option<Registry>,
-    identity: Identity,
     instances: Vec<Option<Instance>>,
-    /// What is watched, and what was seen there last; `None`: nothing yet.
-    queries: Vec<(Query, Option<Arc<[catalog::Instance]>>)>,
-    /// How old that knowledge is.
-    freshness: Vec<Option<Freshness>>,
-    watches: JoinSet<()>,
-    changes: mpsc::Receiver<(WatchId, Arc<[catalog::Instance]>)>,
-    changed: mpsc::Sender<(WatchId, Arc<[catalog::Instance]>)>,
-    deregistrations: JoinSet<(JobId, Deregistration, Notified)>,
-}
-
-/// What makes two instances the same, in each generation of configurations.
-#[derive(Clone, Copy)]
-enum Identity {
-    /// 2.x: where it is. An instance that comes back under another id is no change.
-    Place,
-    /// 3.x: its id too.
-    IdAndPlace,
-}
-
-impl Identity {
-    fn of(self, instances: &[catalog::Instance]) -> Vec<(String, String, u16)> {
-        let id = |instance: &catalog::Instance| match self {
-            Identity::Place => String::new(),
-            Identity::IdAndPlace => instance.id.clone(),
-        };
-        let mut places: Vec<_> = instances
-            .iter()
-            .map(|instance| (id(instance), instance.address.clone(), instance.port))
-            .collect();
-        places.sort_unstable();
-        places
-    }
+    pub(super) watches: Watches,
+    pub(super) elections: Elections,
+    departures: JoinSet<(Deregistration, Notified)>,
+    /// Whose they are.
+    departing: HashMap<Deregistration, JobId>,
 }
 
 /// One of our services.
@@ -83,14 +55,6 @@ enum Presence {
     Wanted,
 }
 
-/// A catalog and the task that keeps our instances registered there. It outlives a
-/// configuration whose successor names the same catalog.
-struct Registry {
-    settings: config::Catalog,
-    catalog: Arc<dyn Catalog>,
-    registrar: Registrar,
-}
-
 /// How it stands with the catalog.
 pub(super) struct Connection {
     /// What it is and where.
@@ -103,10 +67,12 @@ pub(super) struct Connection {
 
 /// What a change or an answer of the catalog means.
 pub(super) enum News {
-    /// These instances are healthy now.
-    Changed(WatchId, Arc<[catalog::Instance]>),
+    /// A watch sees something else now.
+    Changed(WatchId),
     /// A deregistration (or marking) is over.
     Deregistered(JobId, Deregistration, Notified),
+    /// In an election something has become of us.
+    Voted(Vote),
 }
 
 impl Discovery {
@@ -114,36 +80,20 @@ impl Discovery {
     /// `previous`, a catalog that has not changed is kept. Must be called in a tokio runtime.
     ///
     /// # Errors
-    /// Certificates cannot be read, or the catalog is of a kind that this version cannot use.
+    /// Certificates or tokens cannot be read.
     pub(super) fn build(
         config: &Config,
         previous: Option<&Discovery>,
     ) -> Result<Discovery, String> {
-        let queries: Vec<_> = config.watches.iter().map(|watch| (query(watch), None)).collect();
         let previous = previous.and_then(|discovery| discovery.registry.as_ref());
-        let registry = match (&config.catalog, previous) {
-            (None, _) => None,
-            (Some(settings), Some(same)) if same.settings == *settings => Some(Registry {
-                settings: settings.clone(),
-                catalog: Arc::clone(&same.catalog),
-                registrar: same.registrar.clone(),
-            }),
-            (Some(settings), _) => Some(Registry::build(settings)?),
-        };
-        let (changed, changes) = mpsc::channel(CHANGES);
+        let registry = config.catalog.as_ref();
         Ok(Discovery {
-            registry,
-            identity: match config.generation {
-                Generation::V2 => Identity::Place,
-                Generation::V3 => Identity::IdAndPlace,
-            },
+            registry: registry.map(|settings| Registry::build(settings, previous)).transpose()?,
             instances: config.jobs.iter().map(instance).collect(),
-            freshness: vec![None; queries.len()],
-            queries,
-            watches: JoinSet::new(),
-            changes,
-            changed,
-            deregistrations: JoinSet::new(),
+            watches: Watches::new(config),
+            elections: Elections::new(config),
+            departures: JoinSet::new(),
+            departing: HashMap::new(),
         })
     }
 
@@ -181,35 +131,37 @@ impl Discovery {
             let outcome = registrar.deregister(&id, DEREGISTRATION_PERSISTENCE);
             (before, id, outcome)
         });
-        self.deregistrations.spawn(async move {
-            let Some((before, id, outcome)) = outcome else { return (job, number, Notified::No) };
-            let outcome = tokio::time::timeout(DEREGISTRATION_PATIENCE, outcome).await;
+        let (before, id, outcome) = match outcome {
+            Some((before, id, outcome)) => (before, id, Some(outcome)),
+            None => (Presence::Never, String::new(), None),
+        };
+        self.departing.insert(number, job);
+        self.departures.spawn(async move {
             let notified = match outcome {
-                _ if before == Presence::Never => Notified::No,
-                Ok(catalog::Deregistration::Acknowledged) => Notified::Yes,
-                Ok(catalog::Deregistration::GaveUp(why)) => {
-                    log::warn!("{id} could not be taken out of the catalog: {why}");
-                    Notified::No
-                }
-                Err(_) => {
-                    log::warn!(
-                        "{id} could not be taken out of the catalog within \
-                         {DEREGISTRATION_PATIENCE:?}; it is tried again for an hour, or as long as we run"
-                    );
-                    Notified::No
-                }
+                Some(outcome) => departed(before, &id, "taken out of the catalog", outcome).await,
+                None => Notified::No,
             };
-            (job, number, notified)
+            (number, notified)
         });
     }
 
-    /// What the same watches of the previous configuration have seen is no change.
-    pub(super) fn inherit(&mut self, previous: &Discovery) {
-        for (query, known) in &mut self.queries {
-            if let Some((_, seen)) = previous.queries.iter().find(|(other, _)| same(other, query)) {
-                known.clone_from(seen);
-            }
-        }
+    /// The same, but the instance stays, as critical.
+    pub(super) fn mark(&mut self, job: JobId, number: Deregistration) {
+        let outcome = self.instance(job).map(|(registrar, instance)| {
+            let id = instance.registration.id.clone();
+            let outcome = registrar.mark(&id, MARK, DEREGISTRATION_PERSISTENCE);
+            (instance.presence, id, outcome)
+        });
+        self.departing.insert(number, job);
+        self.departures.spawn(async move {
+            let notified = match outcome {
+                Some((before, id, outcome)) => {
+                    departed(before, &id, "marked as critical in the catalog", outcome).await
+                }
+                None => Notified::No,
+            };
+            (number, notified)
+        });
     }
 
     /// The instances of kept jobs are as they were. If the catalog is another one they leave the old
@@ -217,13 +169,18 @@ impl Discovery {
     /// Either way they are registered at once, as healthy as they are.
     pub(super) fn keep(
         &mut self,
-        previous: &Discovery,
+        previous: &mut Discovery,
         kept: &Kept,
         is_healthy: impl Fn(JobId) -> bool,
     ) {
+        self.elections.keep(&mut previous.elections, kept);
+        self.departures = std::mem::take(&mut previous.departures);
+        let departing = previous.departing.drain();
+        self.departing =
+            departing.filter_map(|(number, job)| Some((number, kept.new_place(job)?))).collect();
         let (old_registry, registry) = (&previous.registry, &self.registry);
         let same = match (old_registry, registry) {
-            (Some(old), Some(new)) => Arc::ptr_eq(&old.catalog, &new.catalog),
+            (Some(old), Some(new)) => old.is(new),
             _ => false,
         };
         for (old, new) in kept.pairs() {
@@ -258,53 +215,36 @@ impl Discovery {
 
     /// What a watch has seen last; `None`: it has seen nothing yet.
     pub(super) fn seen(&self, id: WatchId) -> Option<Instances> {
-        let (_, known) = self.queries.get(id.0)?;
-        Some(Instances::of(known.as_ref()?))
+        self.watches.seen(id).map(Seen::instances)
     }
 
     /// Begins to watch.
     pub(super) fn watch(&mut self, id: WatchId) {
-        let (Some(registry), Some((query, known))) = (&self.registry, self.queries.get(id.0))
-        else {
-            return;
-        };
-        let catalog = Arc::clone(&registry.catalog);
-        let known = known.clone().unwrap_or_else(|| Arc::from([]));
-        let mut watch = catalog::watch_from(catalog, query.clone(), Arc::clone(&known));
-        if let Some(freshness) = self.freshness.get_mut(id.0) {
-            *freshness = Some(watch.freshness());
+        if let Some(registry) = &self.registry {
+            self.watches.begin(id, &registry.catalog);
         }
-        let changed = self.changed.clone();
-        let identity = self.identity;
-        let mut seen = identity.of(&known);
-        self.watches.spawn(async move {
-            loop {
-                let instances = watch.changed().await;
-                let now = identity.of(&instances);
-                if std::mem::replace(&mut seen, now.clone()) == now {
-                    continue;
-                }
-                if changed.send((id, instances)).await.is_err() {
-                    return;
-                }
-            }
-        });
     }
 
-    /// Ends all watches. A change that they have seen and nobody has heard of yet is not known.
-    pub(super) fn unwatch(&mut self) {
-        self.watches.abort_all();
-        (self.changed, self.changes) = mpsc::channel(CHANGES);
+    /// Stands in an election.
+    pub(super) fn stand(&mut self, id: ElectionId) {
+        if let Some(registry) = &self.registry {
+            self.elections.stand(id, registry);
+        }
     }
 
-    /// The healthy instances that a watch has seen last.
-    pub(super) fn instances(&self, id: WatchId) -> &[catalog::Instance] {
-        self.queries.get(id.0).and_then(|(_, known)| known.as_deref()).unwrap_or_default()
+    /// Jobs hear now that we are elected. Answers with the variable and its value that they find.
+    pub(super) fn elected(&mut self, id: ElectionId) -> Option<(String, u64)> {
+        self.elections.elected(id, self.registry.as_ref()?)
     }
 
-    /// How long ago the catalog has confirmed that; `None`: it has not answered yet.
-    pub(super) fn age(&self, id: WatchId, now: std::time::Instant) -> Option<Duration> {
-        self.freshness.get(id.0)?.as_ref()?.age(now)
+    /// Jobs hear now that we lead no more. Answers with the variable that they find no more.
+    pub(super) fn demoted(&mut self, id: ElectionId) -> Option<String> {
+        self.elections.demoted(id, self.registry.as_ref()?)
+    }
+
+    /// An election as it is now.
+    pub(super) fn standing(&self, id: ElectionId) -> Option<Standing> {
+        self.elections.standing(id, self.registry.as_ref())
     }
 
     /// Tells of every request to the catalog from now on.
@@ -337,19 +277,16 @@ impl Discovery {
     pub(super) async fn next(&mut self) -> News {
         loop {
             tokio::select! {
-                Some((watch, instances)) = self.changes.recv() => {
-                    if let Some((_, known)) = self.queries.get_mut(watch.0) {
-                        *known = Some(Arc::clone(&instances));
-                    }
-                    return News::Changed(watch, instances);
-                }
-                Some(over) = self.deregistrations.join_next() => {
+                vote = self.elections.next(self.registry.as_ref()) => return News::Voted(vote),
+                watch = self.watches.next() => return News::Changed(watch),
+                Some(over) = self.departures.join_next() => {
                     // A task that panicked would have ended the program; none is ever aborted.
-                    if let Ok((job, number, notified)) = over {
+                    if let Ok((number, notified)) = over
+                        && let Some(job) = self.departing.remove(&number)
+                    {
                         return News::Deregistered(job, number, notified);
                     }
                 }
-                else => std::future::pending().await,
             }
         }
     }
@@ -360,68 +297,45 @@ impl Discovery {
     }
 }
 
-impl Registry {
-    /// Whether both are the same catalog, whatever else differs.
-    fn is_where(&self, other: &Registry) -> bool {
-        match (&self.settings, &other.settings) {
-            (config::Catalog::Consul(one), config::Catalog::Consul(other)) => {
-                one.addresses == other.addresses
-            }
-            (one, other) => one == other,
+/// Waits for what comes of a deregistration, or a mark, but not for long.
+async fn departed(
+    before: Presence,
+    id: &str,
+    wish: &str,
+    outcome: impl Future<Output = catalog::Deregistration>,
+) -> Notified {
+    let outcome = tokio::time::timeout(DEREGISTRATION_PATIENCE, outcome).await;
+    match outcome {
+        _ if before == Presence::Never => Notified::No,
+        Ok(catalog::Deregistration::Acknowledged) => Notified::Yes,
+        Ok(catalog::Deregistration::GaveUp(why)) => {
+            log::warn!("{id} could not be {wish}: {why}");
+            Notified::No
         }
-    }
-
-    fn build(settings: &config::Catalog) -> Result<Registry, String> {
-        let catalog: Arc<dyn Catalog> = match settings {
-            config::Catalog::Consul(consul) => {
-                let options = Options {
-                    token: consul.token.as_ref().map(token),
-                    namespace: consul.namespace.clone(),
-                    partition: consul.partition.clone(),
-                    max_stale: consul.max_stale,
-                    ..Options::new(consul.addresses.iter().map(address).collect())
-                };
-                Arc::new(Consul::build(options).map_err(|error| error.to_string())?)
-            }
-            config::Catalog::Etcd(_) => {
-                return Err(NO_ETCD.to_owned());
-            }
-        };
-        // The task ends with the last handle, that is with the last configuration that uses it.
-        let (registrar, _task) = Registrar::spawn(Arc::clone(&catalog));
-        Ok(Registry { settings: settings.clone(), catalog, registrar })
-    }
-}
-
-fn token(token: &config::catalog::Token) -> Token {
-    match token {
-        config::catalog::Token::Value(secret) => Token::Value(secret.0.clone()),
-        config::catalog::Token::File(path) => Token::File(path.clone()),
-    }
-}
-
-fn address(address: &ConsulAddress) -> Address {
-    match address {
-        ConsulAddress::Http { host, port } => Address::Http { host: host.clone(), port: *port },
-        ConsulAddress::Https { host, port, tls } => Address::Https {
-            host: host.clone(),
-            port: *port,
-            tls: Tls {
-                ca_file: tls.ca_file.clone(),
-                ca_path: tls.ca_path.clone(),
-                client_cert: tls.client_cert.clone(),
-                client_key: tls.client_key.clone(),
-                server_name: tls.server_name.clone(),
-                insecure: tls.insecure,
-            },
-        },
-        ConsulAddress::Unix(path) => Address::Unix(path.clone()),
+        Err(_) => {
+            log::warn!(
+                "{id} could not be {wish} within {DEREGISTRATION_PATIENCE:?}; it is tried again \
+                 for an hour, or as long as we run"
+            );
+            Notified::No
+        }
     }
 }
 
 fn instance(job: &config::Job) -> Option<Instance> {
     let service = job.service.as_ref()?;
-    let registration = Registration {
+    let initial = service.initial_status.map(|status| match status {
+        InitialStatus::Passing => Status::Passing,
+        InitialStatus::Warning => Status::Warning,
+        InitialStatus::Critical => Status::Critical,
+    });
+    let registration = Arc::new(registration(service));
+    Some(Instance { registration, initial, presence: Presence::Never })
+}
+
+/// A service as the catalog is told of it.
+pub(super) fn registration(service: &Service) -> Registration {
+    Registration {
         id: service.id.clone(),
         name: service.name.clone(),
         check_id: service.check_id.clone(),
@@ -432,31 +346,5 @@ fn instance(job: &config::Job) -> Option<Instance> {
         ttl: service.ttl,
         enable_tag_override: service.enable_tag_override,
         deregister_critical_after: service.deregister_critical_after,
-    };
-    let initial = service.initial_status.map(|status| match status {
-        InitialStatus::Passing => Status::Passing,
-        InitialStatus::Warning => Status::Warning,
-        InitialStatus::Critical => Status::Critical,
-    });
-    let registration = Arc::new(registration);
-    Some(Instance { registration, initial, presence: Presence::Never })
-}
-
-fn query(watch: &config::Watch) -> Query {
-    let (service, tag, near) = match &watch.subject {
-        Subject::Service(query) => (query.service.clone(), query.tag.clone(), query.near.clone()),
-        Subject::Key(key) | Subject::Keys(key) => (key.clone(), None, None),
-    };
-    Query {
-        service,
-        tag,
-        near,
-        datacenter: watch.datacenter.clone(),
-        max_staleness: watch.interval,
     }
-}
-
-/// Whether two queries ask for the same instances.
-fn same(a: &Query, b: &Query) -> bool {
-    (&a.service, &a.tag, &a.datacenter) == (&b.service, &b.tag, &b.datacenter)
 }

@@ -8,6 +8,7 @@ use std::{
 use catalog::{Operation, Outcome};
 use config::{
     Config,
+    election::ElectionId,
     job::{JobId, Trigger},
     watch::WatchId,
 };
@@ -120,9 +121,13 @@ impl Engine {
             raise(&metrics.log_bytes, job, traffic.bytes);
         }
         for (index, watch) in config.watches.iter().enumerate() {
-            if let Some(age) = self.discovery.age(WatchId(index), now) {
+            if let Some(age) = self.discovery.watches.age(WatchId(index), now) {
                 metrics.watch_lag.with([&watch.name]).set(seconds(age));
             }
+        }
+        for (index, election) in config.elections.iter().enumerate() {
+            let leads = self.machine.leads(ElectionId(index));
+            metrics.election_leader.with([&election.name]).set(if leads { 1.0 } else { 0.0 });
         }
         metrics.render(now)
     }

@@ -4,14 +4,18 @@
 //! and signalled at once, requests to the catalog are handed to their tasks, output goes to its
 //! thread. What comes of it arrives as the next input.
 
+mod changes;
 mod children;
 mod control;
 mod discovery;
+mod elections;
 mod measure;
 mod program;
+mod registry;
 mod reload;
 mod sensors;
 mod status;
+mod watches;
 
 use std::{
     collections::VecDeque,
@@ -23,7 +27,7 @@ use std::{
 use ::control::{Events, Observer, wire};
 use config::{
     Config, Generation, Logging,
-    job::{GlobalEvent, JobEvent, JobId, Role, SignalEvent, Trigger},
+    job::{ElectionEvent, GlobalEvent, JobEvent, JobId, Role, SignalEvent, Trigger},
     watch::WatchId,
 };
 use metrics::{Counter, Family};
@@ -37,13 +41,16 @@ use crate::{
     signals::{Received, Signals},
     telemetry::{Endpoint, Metrics},
 };
+use changes::Changes;
 use children::{Children, Health, Plan};
 use control::Control;
 use discovery::{Discovery, News};
+use elections::Vote;
 pub(crate) use reload::Reload;
 use reload::Successor;
 use sensors::Sensors;
 use status::Clock;
+use watches::Seen;
 
 /// How long after the start of a configuration what was needed only for that leaves memory: it has
 /// registered, watches and checks by then.
@@ -57,6 +64,8 @@ pub(crate) struct Engine {
     machine: Machine,
     children: Children,
     discovery: Discovery,
+    /// What the jobs have been told of what watches see.
+    changes: Changes,
     environment: Environment,
     signals: Signals,
     output: Output,
@@ -136,6 +145,7 @@ impl Engine {
             machine: Machine::new(Arc::clone(&config), Instant::now()),
             children,
             discovery,
+            changes: Changes::new(&config),
             environment,
             signals,
             output,
@@ -213,7 +223,10 @@ impl Engine {
                 News::Deregistered(job, number, notified) => {
                     Input::Deregistered(job, number, notified)
                 }
-                News::Changed(watch, instances) => self.changed(watch, &instances),
+                News::Changed(watch) => self.changed(watch),
+                News::Voted(Vote::Elected(election)) => Input::Elected(election),
+                News::Voted(Vote::Demoted(election)) => Input::Demoted(election),
+                News::Voted(Vote::Resigned(election)) => Input::Resigned(election),
             }),
             Some(_) = self.closing.join_next() => None,
             _ = until(self.tidy) => {
@@ -227,25 +240,19 @@ impl Engine {
         }
     }
 
-    fn changed(&self, id: WatchId, instances: &[catalog::Instance]) -> Input {
-        if let Some(watch) = self.machine.config().watches.get(id.0) {
-            log::info!("{} has changed: {} healthy", watch.name, instances.len());
-            self.count_instances(id, instances.len());
+    fn changed(&self, id: WatchId) -> Input {
+        let config = self.machine.config();
+        let seen = self.discovery.watches.seen(id);
+        if let (Some(watch), Some(seen)) = (config.watches.get(id.0), seen) {
+            let what = match seen {
+                Seen::Instances(_) => "healthy",
+                Seen::Entries(_) => "keys",
+            };
+            log::info!("{} has changed: {} {what}", watch.name, seen.len());
+            self.count_instances(id, seen.len());
         }
-        Input::Changed(self.source(id), Instances::of(instances))
-    }
-
-    /// In 3.x, watches of one name (a service's tags, say) are one source of events: the first of
-    /// them. In 2.x each has a command of its own.
-    fn source(&self, id: WatchId) -> WatchId {
-        if self.machine.config().generation == Generation::V2 {
-            return id;
-        }
-        let watches = &self.machine.config().watches;
-        let first = watches.get(id.0).and_then(|watch| {
-            watches.iter().position(|other| other.name == watch.name).map(WatchId)
-        });
-        first.unwrap_or(id)
+        let seen = seen.map_or(Instances::None, Seen::instances);
+        Input::Changed(changes::first_of(config, id), seen)
     }
 
     fn signalled(&mut self, signal: Received) -> Option<Input> {
@@ -278,7 +285,10 @@ impl Engine {
         match input {
             Input::Start => self.tidy = Instant::now().checked_add(TIDY),
             Input::Checked(job, ..) => self.time_check(job),
+            // It was true when it was told; meanwhile we may have been stopped for a while.
+            Input::Elected(election) if !self.discovery.elections.leads(election) => return None,
             Input::Exited(job, status) => {
+                self.changes.ended(job);
                 if let Some(capture) = self.children.captured(job)
                     && status.success()
                 {
@@ -294,9 +304,21 @@ impl Engine {
     fn perform(&mut self, actions: Vec<Action>) -> Option<u8> {
         for action in actions {
             match action {
-                Action::Spawn(job, _) => {
+                Action::Spawn(job, reason) => {
                     let begun = Instant::now();
-                    let failed = self.children.start(job, &mut self.environment, &self.sensors);
+                    let change = self.changes.tell(
+                        job,
+                        reason,
+                        self.machine.config(),
+                        &self.discovery.watches,
+                        self.children.identity(job),
+                    );
+                    let failed = self.children.start(
+                        job,
+                        &mut self.environment,
+                        &self.sensors,
+                        change.as_deref(),
+                    );
                     self.time_start(begun);
                     self.inputs.extend(failed);
                 }
@@ -313,9 +335,9 @@ impl Engine {
                 Action::Passing(job) => self.discovery.passing(job),
                 Action::Failing(job) => self.discovery.failing(job),
                 Action::Deregister(job, number) => self.discovery.deregister(job, number),
-                Action::Mark(job, number) => self.discovery.deregister(job, number),
-                Action::Stand(_) => {}
-                Action::Resign(election) => self.inputs.push_back(Input::Resigned(election)),
+                Action::Mark(job, number) => self.discovery.mark(job, number),
+                Action::Stand(election) => self.discovery.stand(election),
+                Action::Resign(election) => self.discovery.elections.resign(election),
                 Action::Watch(watch) => self.discovery.watch(watch),
                 Action::Published(event) => self.published(event),
                 Action::Unreachable(job) => {
@@ -346,7 +368,17 @@ impl Engine {
         });
         match event {
             // Nothing reacts to changes any more, and the catalog's agent may be about to stop.
-            Trigger::Global(GlobalEvent::Shutdown) => self.discovery.unwatch(),
+            Trigger::Global(GlobalEvent::Shutdown) => self.discovery.watches.end(),
+            Trigger::Election(election, ElectionEvent::Elected) => {
+                if let Some((variable, token)) = self.discovery.elected(election) {
+                    self.environment.add(&variable, &token.to_string());
+                }
+            }
+            Trigger::Election(election, ElectionEvent::Demoted) => {
+                if let Some(variable) = self.discovery.demoted(election) {
+                    self.environment.remove(&variable);
+                }
+            }
             Trigger::Global(GlobalEvent::EnterMaintenance) => {
                 log::info!("maintenance: services leave the catalog");
             }
@@ -367,14 +399,12 @@ impl Engine {
 pub(crate) fn advice(config: &Config) -> Vec<String> {
     let identities =
         Plan::build(config).err().map(|error| format!("{error}: it would not start here"));
-    let etcd = matches!(config.catalog, Some(config::Catalog::Etcd(_)))
-        .then(|| format!("{}: no start with this version", discovery::NO_ETCD));
     let folders = config.jobs.iter().filter_map(|job| {
         let folder = job.surroundings.workdir.as_ref().filter(|folder| !folder.is_dir())?;
         let (name, folder) = (&job.name, folder.display());
         Some(format!("jobs ({name}): workdir {folder} is no folder here, or not yet"))
     });
-    identities.into_iter().chain(etcd).chain(folders).collect()
+    identities.into_iter().chain(folders).collect()
 }
 
 /// Sleeps until then, or for ever; answers when that was.

@@ -1,6 +1,7 @@
 //! What one job can run: commands with all that is needed to start them.
 
 use std::{
+    ffi::OsString,
     io::{IsTerminal as _, stdin},
     sync::Arc,
 };
@@ -80,15 +81,25 @@ impl Program {
         }
     }
 
-    /// Starts it, with other streams than its own perhaps.
+    /// As whom it runs, if that is somebody else.
+    pub(super) fn identity(&self) -> Option<&Identity> {
+        self.place.identity.as_ref()
+    }
+
+    /// Starts it, with other streams than its own perhaps, and with a variable that nobody else
+    /// finds.
     pub(super) fn start(
         &self,
         processes: &mut Processes,
         streams: Streams,
         environment: &Environment,
+        variable: Option<(OsString, OsString)>,
     ) -> Result<Pid, SpawnError> {
         let Place { surroundings, identity } = &*self.place;
-        let own = environment.of(surroundings, identity.as_ref());
+        let mut own = environment.of(surroundings, identity.as_ref());
+        if let Some((name, value)) = variable {
+            own.get_or_insert_with(|| environment.variables().clone()).insert(name, value);
+        }
         processes.spawn(&Spec {
             program: &self.command.program,
             args: &self.command.args,

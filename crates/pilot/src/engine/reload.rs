@@ -3,14 +3,14 @@
 
 use std::{path::Path, sync::Arc, time::Instant};
 
-use config::{Config, job::JobEvent, watch::WatchId};
+use config::{Config, election::ElectionId, job::JobEvent, watch::WatchId};
 use control::{Server, Socket};
 
 use super::{Engine, children::Plan, control::Control, discovery::Discovery};
 use crate::{
     environment::Changes,
     logging,
-    machine::{Input, Kept, successor},
+    machine::{Input, Kept, Machine, successor},
     telemetry::Endpoint,
 };
 
@@ -111,7 +111,7 @@ impl Engine {
         }
         let next = self.next.take()?;
         // What is seen from now on is seen by the watches of the next configuration.
-        self.discovery.unwatch();
+        self.discovery.watches.end();
         let config = Arc::clone(&next.config);
         self.coming = Some(next);
         let actions = self.machine.retire(config, Instant::now());
@@ -122,7 +122,7 @@ impl Engine {
     pub(super) fn succeed(&mut self) {
         let Some(coming) = self.coming.take() else { return };
         let Successor { config, mut discovery, plan, endpoint, control } = coming;
-        discovery.inherit(&self.discovery);
+        discovery.watches.inherit(&self.discovery.watches);
         let seen = |watch| discovery.seen(watch);
         let Some((machine, kept)) = self.machine.succeed(seen, Instant::now()) else { return };
         self.translate(&kept, &config);
@@ -130,8 +130,10 @@ impl Engine {
             let health = machine.view(job).and_then(|view| view.health);
             health.is_some_and(|(event, _)| event == JobEvent::Healthy)
         };
-        discovery.keep(&self.discovery, &kept, is_healthy);
+        discovery.keep(&mut self.discovery, &kept, is_healthy);
+        self.changes.keep(self.machine.config(), &config, &kept);
         self.environment.describe(&config);
+        self.describe_elections(&machine, &discovery);
         self.children.succeed(plan, &kept, &mut self.environment);
         self.sensors.describe(&config);
         if let Some(metrics) = &self.metrics {
@@ -145,6 +147,17 @@ impl Engine {
         self.generation += 1;
         log::info!("the configuration is in force: number {}", self.generation);
         self.inputs.push_front(Input::Start);
+    }
+
+    /// Tokens of those that we lead on.
+    fn describe_elections(&mut self, machine: &Machine, discovery: &Discovery) {
+        for id in (0..machine.config().elections.len()).map(ElectionId) {
+            if machine.leads(id)
+                && let Some((variable, token)) = discovery.elections.token(id)
+            {
+                self.environment.add(&variable, &token.to_string());
+            }
+        }
     }
 
     /// What is queued was heard under the configuration before: its numbers of jobs and watches are

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use config::{
     Generation,
+    election::ElectionId,
     job::{JobEvent, JobId, Need, When},
     watch::{Subject, WatchId},
 };
@@ -12,11 +13,11 @@ use control::wire;
 use process::ExitStatus;
 use serde_json::{Value, json};
 
-use super::Engine;
+use super::{Engine, watches::Seen};
 use crate::{
     event,
     logging::timestamp,
-    machine::{JobView, Maintenance, State},
+    machine::{Candidate, JobView, Maintenance, State},
 };
 
 impl Engine {
@@ -46,6 +47,9 @@ impl Engine {
                 .collect(),
             watches: (0..config.watches.len())
                 .filter_map(|index| self.watch_status(WatchId(index)))
+                .collect(),
+            elections: (0..config.elections.len())
+                .filter_map(|index| self.election_status(ElectionId(index), &clock))
                 .collect(),
         }
     }
@@ -88,21 +92,59 @@ impl Engine {
 
     fn watch_status(&self, id: WatchId) -> Option<wire::WatchStatus> {
         let watch = self.machine.config().watches.get(id.0)?;
-        let instance = |instance: &catalog::Instance| wire::InstanceStatus {
-            id: instance.id.clone(),
-            address: instance.address.clone(),
-            port: instance.port,
-        };
-        let (service, tag) = match &watch.subject {
-            Subject::Service(query) => (query.service.clone(), query.tag.clone()),
-            Subject::Key(key) | Subject::Keys(key) => (key.clone(), None),
-        };
-        Some(wire::WatchStatus {
+        let mut status = wire::WatchStatus {
             name: watch.name.clone(),
-            service,
-            tag,
             dc: watch.datacenter.clone(),
-            instances: self.discovery.instances(id).iter().map(instance).collect(),
+            ..wire::WatchStatus::default()
+        };
+        match &watch.subject {
+            Subject::Service(query) => {
+                status.service.clone_from(&query.service);
+                status.tag.clone_from(&query.tag);
+            }
+            Subject::Key(key) => status.key = Some(key.clone()),
+            Subject::Keys(prefix) => status.key_prefix = Some(prefix.clone()),
+        }
+        match self.discovery.watches.seen(id) {
+            Some(Seen::Instances(instances)) => {
+                let instance = |instance: &catalog::Instance| wire::InstanceStatus {
+                    id: instance.id.clone(),
+                    address: instance.address.clone(),
+                    port: instance.port,
+                };
+                status.instances = instances.iter().map(instance).collect();
+            }
+            // Values may be secret.
+            Some(Seen::Entries(entries)) => {
+                status.keys = entries.iter().map(|entry| entry.key.clone()).collect();
+            }
+            None => {}
+        }
+        Some(status)
+    }
+
+    fn election_status(&self, id: ElectionId, clock: &Clock) -> Option<wire::ElectionStatus> {
+        let election = self.machine.config().elections.get(id.0)?;
+        let standing = self.discovery.standing(id);
+        let standing = standing.as_ref();
+        Some(wire::ElectionStatus {
+            name: election.name.clone(),
+            state: match self.machine.candidacy(id) {
+                Candidate::Leading => wire::ElectionState::Leading,
+                Candidate::Standing => wire::ElectionState::Following,
+                Candidate::Leaving => wire::ElectionState::Leaving,
+                Candidate::Out => wire::ElectionState::Out,
+            },
+            leader: standing.and_then(|standing| standing.leader.clone()),
+            token: standing.and_then(|standing| standing.token),
+            since: clock.text(standing.map_or(self.started, |standing| standing.since)),
+            service: election.service.as_ref().map(|service| wire::ServiceStatus {
+                name: service.name.clone(),
+                id: service.id.clone(),
+                address: service.address.to_string(),
+                port: service.port,
+                registered: standing.is_some_and(|standing| standing.registered),
+            }),
         })
     }
 
@@ -138,10 +180,20 @@ impl Engine {
             .collect();
         let watches: Vec<String> =
             status.watches.iter().map(|watch| format!("watch.{}", watch.name)).collect();
-        json!({
+        let mut page = json!({
             "Version": status.version, "Jobs": jobs, "Services": services, "Watches": watches,
-        })
-        .to_string()
+        });
+        let election = |election: &wire::ElectionStatus| {
+            json!({ "Name": election.name, "Status": election.state.as_str(),
+                "Leader": election.leader })
+        };
+        if let Value::Object(page) = &mut page
+            && !status.elections.is_empty()
+        {
+            let elections = status.elections.iter().map(election).collect();
+            page.insert("Elections".to_owned(), elections);
+        }
+        page.to_string()
     }
 }
 

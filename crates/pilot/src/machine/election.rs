@@ -229,9 +229,8 @@ impl Machine {
 
     /// Whether we stand in no election, or need not end that for the reload that is under way.
     pub(super) fn elections_have_made_room(&self) -> bool {
-        self.election_ids().all(|id| {
-            self.elections.get(id.0) == Some(&Candidacy::Out) || self.keeps_election(id)
-        })
+        self.election_ids()
+            .all(|id| self.elections.get(id.0) == Some(&Candidacy::Out) || self.keeps_election(id))
     }
 
     /// Whether a job is about to do what it does when we are demoted, so that a stop has to wait.

@@ -39,11 +39,11 @@ use departure::Listing;
 use election::Candidacy;
 use health::Check;
 pub(crate) use maintenance::Maintenance;
-use run::Run;
 pub(crate) use run::Reason;
+use run::Run;
 use stop::{Cause, StopStep};
 pub(crate) use succession::{Kept, successor};
-pub(crate) use view::{JobView, State};
+pub(crate) use view::{Candidate, JobView, State};
 
 /// Something that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,13 +86,6 @@ pub(crate) enum Instances {
     None,
 }
 
-impl Instances {
-    /// Whether there are any.
-    pub(crate) fn of<T>(instances: &[T]) -> Instances {
-        if instances.is_empty() { Instances::None } else { Instances::Some }
-    }
-}
-
 /// How a stop is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Urgency {
@@ -107,7 +100,7 @@ pub(crate) enum Urgency {
 pub(crate) struct CheckRun(u64);
 
 /// Number of a deregistration, for the same reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Deregistration(u64);
 
 /// Whether those who use a service could learn from the catalog that it goes.

@@ -197,7 +197,9 @@ impl Machine {
     pub(super) fn advance(&mut self, id: JobId, now: Instant) -> bool {
         match self.job(id).stop {
             StopStep::Holding if self.may_stop(id) => self.announce_stop(id, now),
-            StopStep::Hooks { .. } if self.hooks_have_ended(Trigger::Job(id, JobEvent::Stopping)) => {
+            StopStep::Hooks { .. }
+                if self.hooks_have_ended(Trigger::Job(id, JobEvent::Stopping)) =>
+            {
                 self.begin_deregistration(id, now);
             }
             StopStep::Draining { .. } if !self.is_used(id) => self.terminate(id, now),
@@ -213,13 +215,14 @@ impl Machine {
         let stopped = |other: &JobId| self.has_made_room(*other);
         let deregistered = || {
             self.has_left_elections(id)
-                && self.ids().filter(|other| *other != id && self.spec(*other).service.is_some()).all(
-                    |other| {
+                && self
+                    .ids()
+                    .filter(|other| *other != id && self.spec(*other).service.is_some())
+                    .all(|other| {
                         self.has_left(other)
                             || !self.job(other).run.has_begun()
                             || self.stays(other)
-                    },
-                )
+                    })
         };
         // A job whose process has already exited has nothing that others could still need.
         !running

@@ -12,7 +12,8 @@ use config::{
     Config, Generation,
     election::ElectionId,
     job::{
-        ElectionEvent, GlobalEvent, Job, JobEvent, JobId, Role, SignalEvent, StopAfter, Trigger, WatchEvent, When,
+        ElectionEvent, GlobalEvent, Job, JobEvent, JobId, Role, SignalEvent, StopAfter, Trigger,
+        WatchEvent, When,
     },
     watch::WatchId,
 };

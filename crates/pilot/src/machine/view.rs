@@ -2,10 +2,13 @@
 
 use std::time::Instant;
 
-use config::job::{JobEvent, JobId, Need, Trigger, When};
+use config::{
+    election::ElectionId,
+    job::{JobEvent, JobId, Need, Trigger, When},
+};
 use process::ExitStatus;
 
-use super::{JobState, Machine, Run, StopStep};
+use super::{Candidacy, JobState, Machine, Run, StopStep};
 
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,19 @@ pub(crate) enum State {
     Stopping,
     /// It is over.
     Completed,
+}
+
+/// What we are in an election.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Candidate {
+    /// We do not stand.
+    Out,
+    /// We stand, and are not elected.
+    Standing,
+    /// We are elected.
+    Leading,
+    /// We are about to leave.
+    Leaving,
 }
 
 /// A job as it is seen from outside.
@@ -48,6 +64,18 @@ impl Machine {
         let (state, since) = job.shown;
         let JobState { restarted: restarts, last_exit, health, .. } = *job;
         Some(JobView { state, since, restarts, last_exit, health })
+    }
+
+    /// What we are in an election now.
+    pub(crate) fn candidacy(&self, id: ElectionId) -> Candidate {
+        match self.elections.get(id.0) {
+            Some(Candidacy::Standing) => Candidate::Standing,
+            Some(Candidacy::Leading) => Candidate::Leading,
+            Some(Candidacy::SteppingDown { .. } | Candidacy::GivingWay | Candidacy::Resigning) => {
+                Candidate::Leaving
+            }
+            Some(Candidacy::Out) | None => Candidate::Out,
+        }
     }
 
     /// The events that a job waits for and that have not come yet.

@@ -73,7 +73,7 @@ pub(super) struct World {
     /// Those in which we are elected, and since when we are not, as the jobs know it.
     pub(super) leading: BTreeSet<ElectionId>,
     demoted: BTreeMap<ElectionId, Instant>,
-    /// Those whose last demotion was our own will, and no loss.
+    /// Those whose last demotion was our own will, and no loss, while hooks of it run.
     given_up: BTreeSet<ElectionId>,
     /// Which one is being lost just now.
     lost: Option<ElectionId>,
@@ -182,6 +182,15 @@ impl World {
         match due {
             Due::Exit(job, status) => {
                 self.running.remove(&job);
+                // What runs after that has been started by something else.
+                let given_up = self.given_up.clone();
+                self.given_up = given_up
+                    .into_iter()
+                    .filter(|election| {
+                        let hook = Trigger::Election(*election, ElectionEvent::Demoted);
+                        !self.hooks_of(hook).is_empty()
+                    })
+                    .collect();
                 self.killed.remove(&job);
                 self.schedule
                     .retain(|(_, due)| !matches!(due, Due::Exit(other, _) if *other == job));

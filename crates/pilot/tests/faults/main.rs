@@ -29,7 +29,7 @@ use fault::Fault;
 use scene::Report;
 
 /// At a time. More would disturb each other: each has servers that elect.
-const LANES: usize = 8;
+const LANES: usize = 10;
 
 #[test]
 fn faults() {

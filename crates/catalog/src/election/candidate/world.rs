@@ -52,6 +52,8 @@ pub(super) struct Node {
     ahead: Duration,
     stopped_until: Duration,
     cut_off_until: Duration,
+    /// Answers take seconds until then, and then it is cut off for a while.
+    slow_until: Duration,
     /// Requests that are waited for.
     pending: BTreeMap<u64, Request>,
     /// As it has told last.
@@ -167,6 +169,7 @@ impl World {
                     ahead,
                     stopped_until: Duration::ZERO,
                     cut_off_until: Duration::ZERO,
+                    slow_until: Duration::ZERO,
                     pending: BTreeMap::new(),
                     leads: None,
                     sent: 0,
@@ -213,6 +216,11 @@ impl World {
         let leads =
             |node: &Node| matches!(node.candidate.role(node.clock(self.now)), Role::Leader { .. });
         (0..self.nodes.len()).filter(|node| leads(&self.nodes[*node])).collect()
+    }
+
+    /// Nobody has the lock, and there is no session of a candidate.
+    pub(super) fn is_empty(&self) -> bool {
+        self.registry.holder.is_none() && self.registry.sessions.is_empty()
     }
 
     /// Changes what a candidate wants.
@@ -361,6 +369,11 @@ impl World {
                 self.schedule.push((self.now, Event::Resigns(node)));
                 self.schedule.push((again, Event::Stands(node)));
             }
+            4 => {
+                let time = self.random.upto(15 * SECOND);
+                self.tell(node, format_args!("slow for {time:?}, then cut off"));
+                self.nodes[node].slow_until = self.now + time;
+            }
             _ => {}
         }
     }
@@ -376,7 +389,12 @@ impl World {
         self.nodes[node].sent += 1;
         self.nodes[node].pending.insert(id, request.clone());
         self.schedule.push((self.now + deadline, Event::TimesOut { node, id, sent }));
-        let (there, back) = (self.way(node), self.way(node));
+        let slow = self.weather == Weather::Storm && self.nodes[node].slow_until > self.now;
+        let (there, back) = if slow {
+            (Some(MS), Some(TIMEOUT.mul_f64(0.4) + self.random.upto(TIMEOUT.mul_f64(0.59))))
+        } else {
+            (self.way(node), self.way(node))
+        };
         if let Some(there) = there {
             let event = Event::Arrives { node, id, request, back, sent };
             self.schedule.push((self.now + there, event));
@@ -386,7 +404,9 @@ impl World {
     /// How long something is on its way; `None`: for ever.
     fn way(&mut self, node: usize) -> Option<Duration> {
         let storm = self.weather == Weather::Storm;
-        if self.nodes[node].cut_off_until > self.now || storm && self.random.percent(10) {
+        let Node { cut_off_until, slow_until, .. } = self.nodes[node];
+        let was_slow = slow_until > Duration::ZERO && slow_until + 20 * SECOND > self.now;
+        if cut_off_until > self.now || storm && (was_slow || self.random.percent(10)) {
             None
         } else if storm && self.random.percent(20) {
             // Some arrive after nobody waits for them any more.

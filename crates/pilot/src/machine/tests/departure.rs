@@ -140,9 +140,10 @@ fn maintenance_that_ends_before_the_drain_is_nobodys_business() {
     let jobs = vec![drained(Notice::Deregister, seconds(2))];
     let mut world = World::new(configuration(jobs, 0), vec![FOREVER], inputs);
     world.run(seconds(10));
-    assert!(world.published.iter().all(|(_, event)| !matches!(event, Trigger::Global(
-        GlobalEvent::EnterMaintenance | GlobalEvent::ExitMaintenance
-    ))));
+    assert!(world.published.iter().all(|(_, event)| !matches!(
+        event,
+        Trigger::Global(GlobalEvent::EnterMaintenance | GlobalEvent::ExitMaintenance)
+    )));
     assert!(world.registered.contains(&JobId(0)));
 }
 
@@ -184,8 +185,8 @@ fn an_application_that_exits_by_itself_has_nobody_drained() {
     config.jobs[2].stop.drain = Some(Drain { notice: Notice::Mark, time: seconds(2) });
     config.jobs[5].stop.after.stopped.push(JobId(2));
     let quick = lives(10, 0);
-    // preStart, agent, check, application; out of the catalog, postStop, SIGTERM of the agent.
-    let behaviours = vec![quick, FOREVER, quick, lives(500, 0), FOREVER, quick, FOREVER];
+    // preStart, agent, check, application; postStop, out of the catalog, SIGTERM of the agent.
+    let behaviours = vec![quick, FOREVER, quick, lives(500, 0), quick, FOREVER, FOREVER];
     let mut world = World::new(config, script(behaviours), vec![]);
     world.run(seconds(60));
     let ended = world.exit.expect("it ends").0 - world.begin;

@@ -133,10 +133,8 @@ fn maintenance_is_no_time_to_lead() {
 #[test]
 fn maintenance_waits_ten_seconds_for_hooks_or_as_long_as_they_may_take() {
     for (timeout, expected) in [(None, 10_500), (Some(3), 3_500), (Some(20), 20_500)] {
-        let inputs = vec![
-            (100, Input::Elected(PRIMARY)),
-            (500, Input::Maintenance(Maintenance::On)),
-        ];
+        let inputs =
+            vec![(100, Input::Elected(PRIMARY)), (500, Input::Maintenance(Maintenance::On))];
         let mut config = standing();
         config.jobs[2].exec.as_mut().expect("a process").timeout = timeout.map(seconds);
         let mut world = World::new(config, vec![FOREVER], inputs);
