@@ -12,7 +12,6 @@ use crate::support::PATIENCE;
 
 /// Which hosts there are, and what runs in them. The program is always in the host `app`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "the program does not know etcd yet")]
 pub(crate) enum Arrangement {
     /// One Consul server, in a host of its own.
     Consul,
