@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Loose: what a loaded machine may take. In calm it is a few milliseconds.
 const GRACEFUL: Duration = Duration::from_secs(5);
 
+const SHORTEST: Duration = Duration::from_millis(100);
+
 /// What befalls somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
@@ -49,26 +51,40 @@ pub(crate) struct Round {
     lasts: Duration,
 }
 
-impl Round {
-    /// From a shuffled deck: in a few rounds everything has happened.
-    pub(crate) fn draw(deck: &mut Vec<usize>, chance: &mut Chance) -> Round {
-        if deck.is_empty() {
-            deck.extend(0..KINDS.len());
+/// The rounds to come, in shuffled decks: in a few of them everything has happened.
+#[derive(Default)]
+pub(crate) struct Rounds {
+    deck: Vec<Kind>,
+    decks: usize,
+}
+
+impl Rounds {
+    /// In the first deck everything befalls the leader, and lasts.
+    pub(crate) fn draw(&mut self, chance: &mut Chance) -> Round {
+        if self.deck.is_empty() {
+            self.deck.extend(KINDS);
+            self.decks += 1;
         }
-        let kind = KINDS[deck.swap_remove(chance.below(deck.len()))];
-        let victim = match chance.below(5) {
-            follower @ 0..2 => Victim::Follower(follower),
+        let kind = self.deck.swap_remove(chance.below(self.deck.len()));
+        let (victim, length) = (chance.below(5), chance.below(3));
+        let victim = match victim {
+            follower @ 0..2 if self.decks > 1 && kind != Kind::Leave => Victim::Follower(follower),
             _ => Victim::Leader,
         };
-        let victim = if kind == Kind::Leave { Victim::Leader } else { victim };
-        let longest = match kind {
-            // Around the moment at which leadership is lost, and beyond.
-            Kind::Pause | Kind::Partition => TTL * 2,
-            Kind::Kill | Kind::Leave | Kind::Registry => TTL,
+        let brief = length == 0 && self.decks > 1;
+        let lasts = match kind {
+            // Around the moment at which leadership is lost.
+            Kind::Pause | Kind::Partition if brief => chance.time(SHORTEST, TTL),
+            // Beyond that at which others are elected: Consul takes up to twice the time to live,
+            // and there is the lock delay.
+            Kind::Pause | Kind::Partition => chance.time(TTL * 2, TTL * 3),
+            Kind::Kill | Kind::Leave | Kind::Registry => chance.time(SHORTEST, TTL),
         };
-        Round { kind, victim, lasts: chance.time(Duration::from_millis(100), longest) }
+        Round { kind, victim, lasts }
     }
+}
 
+impl Round {
     /// Lets it happen, and answers for how long nobody led, if that was so.
     pub(crate) fn play(&self, field: &mut Field) -> Option<Duration> {
         let leader = field.await_leader();
