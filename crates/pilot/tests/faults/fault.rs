@@ -52,6 +52,7 @@ impl Fault {
             Arrangement::Development => "development",
             Arrangement::Etcd => "etcd",
             Arrangement::ConsulCluster => "3 consuls",
+            Arrangement::ConsulServers => "3 addresses",
             Arrangement::EtcdCluster => "3 etcds",
             Arrangement::HostsFile => "hosts file",
             Arrangement::NameServer => "name server",
@@ -78,6 +79,8 @@ pub(crate) fn all() -> Vec<Fault> {
     // The longest first.
     all.add(ConsulCluster, Redundant, Told::Perhaps, "leader lost", lose_leader, regain_all);
     all.add(ConsulCluster, Redundant, Told::Trouble, "quorum lost", lose_quorum, regain_all);
+    all.add(ConsulServers, Loud, Told::Perhaps, "server lost", lose_first, regain_all);
+    all.add(ConsulServers, Silent, Told::Perhaps, "server frozen", freeze, thaw);
     all.add(EtcdCluster, Redundant, Told::Perhaps, "member lost", lose_first, regain_all);
     all.add(EtcdCluster, Redundant, Told::Perhaps, "member frozen", freeze, thaw);
     all.add(EtcdCluster, Redundant, Told::Perhaps, "member isolated", isolate, join);
@@ -158,7 +161,7 @@ fn heal(world: &mut World) {
 }
 
 fn lose(world: &mut World, index: usize) {
-    if let Some(proxy) = world.proxies.get(index).filter(|_| world.is_etcd()) {
+    if let Some(proxy) = world.door(index) {
         proxy.set(Mood::Refusing);
     }
     world.servers[index].kill();
@@ -204,7 +207,7 @@ fn lose_quorum(world: &mut World) {
 fn regain_all(world: &mut World) {
     for index in std::mem::take(&mut world.lost) {
         world.servers[index].restart();
-        if let Some(proxy) = world.proxies.get(index).filter(|_| world.is_etcd()) {
+        if let Some(proxy) = world.door(index) {
             proxy.set(Mood::Honest);
         }
     }
