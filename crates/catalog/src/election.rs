@@ -16,7 +16,7 @@ use tokio::sync::{Notify, watch as cell};
 use tokio::time::Instant;
 
 use crate::{Catalog, Holder, SessionTerms, Token};
-use candidate::{Candidate, Role};
+use candidate::{Candidate, Role, Round};
 pub use clock::{BootTime, Clock, Moment};
 
 /// What a candidate stands for, and as whom.
@@ -89,8 +89,8 @@ pub enum Resignation {
 pub struct Election {
     handle: Arc<Handle>,
     news: cell::Receiver<News>,
-    /// What [`Election::changed`] has told last.
-    told: Option<Token>,
+    /// The leadership that [`Election::changed`] has told last.
+    told: Option<Round>,
 }
 
 /// What the handles and the task share.
@@ -189,11 +189,11 @@ impl Election {
             let role = self.news.borrow_and_update().role;
             let now = self.handle.shared.clock.now();
             let until = match (self.told, role) {
-                (None, Role::Leader { token, until }) if now < until => {
-                    self.told = Some(token);
+                (None, Role::Leader { token, until, round }) if now < until => {
+                    self.told = Some(round);
                     return Leadership::Elected { token };
                 }
-                (Some(told), Role::Leader { token, until }) if told == token && now < until => {
+                (Some(told), Role::Leader { until, round, .. }) if told == round && now < until => {
                     Some(until)
                 }
                 (Some(_), _) => {
@@ -222,7 +222,7 @@ impl Election {
     pub fn token(&self) -> Option<Token> {
         let now = self.handle.shared.clock.now();
         match self.news.borrow().role {
-            Role::Leader { token, until } if now < until => Some(token),
+            Role::Leader { token, until, .. } if now < until => Some(token),
             _ => None,
         }
     }
@@ -284,16 +284,16 @@ impl Shared {
         let role = candidate.role(now);
         let mut told = None;
         self.news.send_if_modified(|news| {
-            let token = |role| match role {
-                Role::Leader { token, .. } => Some(token),
+            let leadership = |role| match role {
+                Role::Leader { round, .. } => Some(round),
                 Role::Follower => None,
             };
-            let is_news = token(role) != token(news.role)
-                || candidate.why() != news.why
-                || candidate.is_out() != news.is_out;
-            if token(role) != token(news.role) {
+            let is_change = leadership(role) != leadership(news.role);
+            if is_change {
                 told = Some(role);
             }
+            let is_news =
+                is_change || candidate.why() != news.why || candidate.is_out() != news.is_out;
             news.role = role;
             news.why = candidate.why();
             news.is_out = candidate.is_out();

@@ -1,4 +1,4 @@
-//! Registering services in a catalog and watching services there.
+//! Registering services in a catalog, watching services and keys there, and electing a leader.
 //!
 //! # Theory of operation
 //!
@@ -10,15 +10,21 @@
 //!   into a table with one row for each instance, so that the newest fact wins and memory is
 //!   bounded. A task compares the table with what the registry has acknowledged and sends what
 //!   is missing, a few requests at a time.
-//! * A [`Watch`] follows the passing instances of one service by blocking queries and tells its
-//!   owner about a new set only if its content differs from the set told last.
+//! * A [`Watch`] follows the passing instances of one service, or keys, by blocking queries and
+//!   tells its owner about a new set only if its content differs from the set told last.
+//! * An [`Election`] holds a lock by a session that it renews, or waits for the lock. A pure
+//!   candidate decides, by a clock that counts suspended time; it leads only as long as nobody else
+//!   can have been given the lock, whatever the registry says later.
 //!
-//! Both share the catalog's [`Reachability`]: the first request that gets no answer declares an
+//! All share the catalog's [`Reachability`]: the first request that gets no answer declares an
 //! outage (one line in the log), everybody waits, one request at a time goes out as a probe with
 //! back-off, and the first answer ends the outage for all (one line in the log). An error is never
 //! taken for a fact about a service. An [`Observer`] is told of every request, and
 //! [`Reachability::availability`], [`Registrar::is_registered`] and [`Watch::freshness`] tell how
 //! things stand.
+//!
+//! One suite of behaviours (`tests/suite`) holds all registries to the same, and says in what they
+//! differ.
 
 mod backoff;
 mod election;
@@ -61,7 +67,8 @@ pub trait Catalog: Send + Sync + 'static {
     /// Whether the registry answers. One for each catalog, shared by all who use it.
     fn reachability(&self) -> &Reachability;
 
-    /// Puts an instance in, or replaces it, with the given status. `output` says why.
+    /// Puts an instance in with the given status, or replaces it; then the registry may keep the
+    /// status that it has. `output` says why.
     fn register<'a>(
         &'a self,
         registration: &'a Registration,
@@ -99,29 +106,17 @@ pub trait Catalog: Send + Sync + 'static {
         query: &'a KeyQuery,
         after: Option<Index>,
         wait: Duration,
-    ) -> Answer<'a, Entries> {
-        let _ = (query, after, wait);
-        unsupported()
-    }
+    ) -> Answer<'a, Entries>;
 
     /// Opens a session.
-    fn open_session<'a>(&'a self, terms: &'a SessionTerms) -> Answer<'a, Session> {
-        let _ = terms;
-        unsupported()
-    }
+    fn open_session<'a>(&'a self, terms: &'a SessionTerms) -> Answer<'a, Session>;
 
     /// Lets a session's time to live begin anew. [`Error::Unknown`]: it has ended.
-    fn renew_session<'a>(&'a self, session: &'a Session) -> Answer<'a, ()> {
-        let _ = session;
-        unsupported()
-    }
+    fn renew_session<'a>(&'a self, session: &'a Session) -> Answer<'a, ()>;
 
     /// Ends a session and releases its locks; they are free at once. One that has ended is no
     /// error.
-    fn close_session<'a>(&'a self, session: &'a Session) -> Answer<'a, ()> {
-        let _ = session;
-        unsupported()
-    }
+    fn close_session<'a>(&'a self, session: &'a Session) -> Answer<'a, ()>;
 
     /// Takes a lock if it is free, and says `value` about its holder. `None`: somebody else has it,
     /// or it is not free yet. If this session has it already the token is the same as before.
@@ -132,10 +127,7 @@ pub trait Catalog: Send + Sync + 'static {
         session: &'a Session,
         terms: &'a SessionTerms,
         value: &'a [u8],
-    ) -> Answer<'a, Option<Token>> {
-        let _ = (key, session, terms, value);
-        unsupported()
-    }
+    ) -> Answer<'a, Option<Token>>;
 
     /// Who has a lock. `after` and `wait` as for [`Catalog::instances`].
     fn holder<'a>(
@@ -143,12 +135,5 @@ pub trait Catalog: Send + Sync + 'static {
         key: &'a str,
         after: Option<Index>,
         wait: Duration,
-    ) -> Answer<'a, Holding> {
-        let _ = (key, after, wait);
-        unsupported()
-    }
-}
-
-fn unsupported<'a, T: Send + 'a>() -> Answer<'a, T> {
-    Box::pin(async { Err(Error::Refused("this catalog does not know that".to_owned())) })
+    ) -> Answer<'a, Holding>;
 }

@@ -198,11 +198,10 @@ impl Memory {
                 state.index += u64::from(state.locks.settle(now));
                 let found = read(&state, now);
                 // An instance that expires is a change that nobody has counted.
-                if before.as_ref().is_some_and(|before| *before != found) {
-                    state.index += 1;
-                }
+                let expired = before.as_ref().is_some_and(|before| *before != found);
+                state.index += u64::from(expired);
                 let index = Index(state.index);
-                let is_new = after.is_none_or(|after| index != after);
+                let is_new = expired || after.is_none_or(|after| index != after);
                 if state.mood == Mood::Well && (is_new || now >= until) {
                     return Ok((found, index));
                 }

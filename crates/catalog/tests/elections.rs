@@ -241,3 +241,18 @@ async fn a_registry_that_refuses_is_asked_little() {
     scene.memory.set_mood(Mood::Well);
     elected(&mut first).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_leadership_by_the_same_token_is_another_one() {
+    let scene = Scene::new();
+    let mut first = scene.stand("first");
+    let token = elected(&mut first).await;
+    let mut late = first.clone();
+    elected(&mut late).await;
+    // Its tokens start anew.
+    scene.memory.wipe();
+    assert_eq!(demoted(&mut first).await, Demotion::LockLost);
+    assert_eq!(elected(&mut first).await, token);
+    assert_eq!(demoted(&mut late).await, Demotion::LockLost);
+    assert_eq!(elected(&mut late).await, token);
+}

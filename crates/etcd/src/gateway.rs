@@ -124,7 +124,7 @@ impl Gateway {
     ) -> Result<Opened<'_>, Error> {
         let body = Bytes::from(body);
         let login = self.login(until).await?;
-        let mut left = self.members;
+        let (mut left, mut useless) = (self.members, None);
         loop {
             left -= 1;
             let (headers, deadline) = (header(&login), share(until, left));
@@ -140,13 +140,15 @@ impl Gateway {
             let said = said.ok().and_then(Result::ok).flatten().unwrap_or_default();
             let fault = fault(stream.status, &said);
             self.note(stream.endpoint, &login, &fault);
-            if left == 0 || fault.code != UNAVAILABLE {
+            let alone = useless.replace(stream.endpoint) == Some(stream.endpoint);
+            if left == 0 || alone || fault.code != UNAVAILABLE {
                 return Err(fault.error);
             }
         }
     }
 
-    /// Asks each member at most once, until one is of use.
+    /// Asks each member at most once, until one is of use; the only one that answers is asked a
+    /// second time, for the client passes over those who cannot be connected to.
     async fn send(
         &self,
         path: &str,
@@ -155,22 +157,22 @@ impl Gateway {
         until: Instant,
     ) -> Result<Value, Error> {
         let headers = header(login);
-        let mut left = self.members;
+        let (mut left, mut useless) = (self.members, None);
         loop {
             left -= 1;
             let call = call(path, &body, &headers, share(until, left));
-            let fault = match self.client.send(call).await {
+            let (fault, alone) = match self.client.send(call).await {
                 Ok(reply) => match answer(&reply) {
                     Ok(value) => return Ok(value),
                     Err(fault) => {
                         self.note(reply.endpoint, login, &fault);
-                        fault
+                        (fault, useless.replace(reply.endpoint) == Some(reply.endpoint))
                     }
                 },
                 Err(error) if left > 0 && is_silence(&error) => continue,
                 Err(error) => return Err(self.lost(error)),
             };
-            if left == 0 || fault.code != UNAVAILABLE {
+            if left == 0 || alone || fault.code != UNAVAILABLE {
                 return Err(fault.error);
             }
         }

@@ -166,17 +166,7 @@ impl Etcd {
     /// its threads stand still when this returns.
     #[track_caller]
     pub fn freeze(&self, member: usize) {
-        self.signal(member, Signal::SIGSTOP);
-        let running = self.members[member].running.as_ref().expect("it was signalled");
-        let tasks = format!("/proc/{}/task", running.pid());
-        // A thread's state follows its name, which is in brackets.
-        let stopped = |stat: String| stat.rsplit(')').next().is_some_and(|s| s.starts_with(" T"));
-        wait_until("etcd stands still", READY, || {
-            fs::read_dir(&tasks)
-                .expect("etcd's threads")
-                .flatten()
-                .all(|task| fs::read_to_string(task.path().join("stat")).is_ok_and(stopped))
-        });
+        self.members[member].running.as_ref().expect("the member was killed").freeze();
     }
 
     /// Ends [`Etcd::freeze`].
@@ -275,7 +265,13 @@ impl Etcd {
     /// Writes a key.
     #[track_caller]
     pub fn put(&self, key: &str, value: &str) {
-        let (key, value) = (base64::encode(key.as_bytes()), base64::encode(value.as_bytes()));
+        self.put_bytes(key, value.as_bytes());
+    }
+
+    /// Writes a key with any value.
+    #[track_caller]
+    pub fn put_bytes(&self, key: &str, value: &[u8]) {
+        let (key, value) = (base64::encode(key.as_bytes()), base64::encode(value));
         self.post("kv/put", &json!({"key": key, "value": value}));
     }
 

@@ -1,10 +1,14 @@
 //! Keys, sessions and locks of the registry in memory.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
 use crate::{Entry, Error, Holder, Keys, Session, SessionTerms, Token};
+
+/// Sessions opened so far, in all registries: none is ever mistaken for another.
+static OPENED: AtomicU64 = AtomicU64::new(1);
 
 /// Sessions end exactly when their time to live is over: the hardest case for those who rely on
 /// them. A lock is a key, as in Consul, and stays one when it is released.
@@ -12,8 +16,6 @@ use crate::{Entry, Error, Holder, Keys, Session, SessionTerms, Token};
 pub(super) struct Locks {
     keys: BTreeMap<String, Key>,
     sessions: BTreeMap<String, Open>,
-    /// Sessions opened so far.
-    opened: u64,
     /// The newest token.
     token: u64,
 }
@@ -70,9 +72,7 @@ impl Locks {
     }
 
     pub(super) fn open(&mut self, terms: &SessionTerms, now: Instant) -> Session {
-        self.opened += 1;
-        // Another number after the registry was emptied: a session is never mistaken for another.
-        let id = format!("session-{}-{:?}", self.opened, now);
+        let id = format!("session-{}", OPENED.fetch_add(1, Ordering::Relaxed));
         let expires = now + terms.ttl;
         self.sessions.insert(id.clone(), Open { terms: terms.clone(), expires });
         Session(id)

@@ -158,6 +158,12 @@ fn members_without_a_leader_are_asked_once_each() {
     let failed = Err(Error::Failed("etcdserver: no leader".to_owned()));
     assert_eq!(answers, (failed.clone(), failed));
     assert_eq!(members.iter().map(HttpStub::count).collect::<Vec<_>>(), [2, 2, 2]);
+    // One that cannot find the others, which nobody can connect to.
+    let nobody = format!("127.0.0.1:{}", free_port());
+    let alone = [nobody.clone(), addresses[0].clone(), nobody];
+    assert!(matches!(ask(&alone), Err(Error::Failed(_))));
+    // Two heartbeats, each of which comes back to it once.
+    assert_eq!(members[0].count(), 2 + 4);
     // One that knows better.
     members[2].set_status(200);
     members[2].set_body(NOTHING);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 /// Nanoseconds since 1970, as `date +%s%N` says.
 pub(crate) type Time = u64;
@@ -96,13 +95,17 @@ impl History {
         self.0.iter().filter(|event| matches!(event.what, What::Refused(_))).count()
     }
 
-    /// From `begun` (when the leader was lost), or from the end of its leadership if that was told
-    /// later, until the next one's beginning. `None`: nobody was elected since.
-    pub(crate) fn vacancy(&self, begun: Time) -> Option<Duration> {
-        let later = self.0.iter().filter(|event| event.at >= begun);
-        let next = later.clone().find(|event| matches!(event.what, What::Elected(_)))?.at;
-        let end = later.filter(|event| event.what == What::Demoted && event.at <= next).last();
-        Some(Duration::from_nanos(next - end.map_or(begun, |event| event.at)))
+    /// When somebody was first elected after that time.
+    pub(crate) fn elected_since(&self, begun: Time) -> Option<Time> {
+        let elected = |event: &&Event| event.at >= begun && matches!(event.what, What::Elected(_));
+        self.0.iter().find(elected).map(|event| event.at)
+    }
+
+    /// When somebody was last demoted between these times.
+    pub(crate) fn demoted_between(&self, from: Time, to: Time) -> Option<Time> {
+        let demoted =
+            |event: &&Event| (from..=to).contains(&event.at) && event.what == What::Demoted;
+        self.0.iter().rfind(demoted).map(|event| event.at)
     }
 
     /// The times of leadership of those who were alive and not stopped.
@@ -267,12 +270,13 @@ mod tests {
     }
 
     #[test]
-    fn a_vacancy_is_measured_from_the_loss_or_from_the_demotion() {
-        let killed = [(1, "a", Elected(1)), (2, "a", Ended), (5, "b", Elected(2))];
-        assert_eq!(history(&killed).vacancy(2 * S), Some(Duration::from_secs(3)));
-        assert_eq!(history(&killed).vacancy(6 * S), None);
+    fn the_next_election_and_the_demotion_before_it_are_found() {
         let cut = [(1, "a", Elected(1)), (4, "a", Demoted), (5, "b", Elected(2))];
-        assert_eq!(history(&cut).vacancy(2 * S), Some(Duration::from_secs(1)));
+        let history = history(&cut);
+        assert_eq!(history.elected_since(2 * S), Some(5 * S));
+        assert_eq!(history.elected_since(6 * S), None);
+        assert_eq!(history.demoted_between(2 * S, 5 * S), Some(4 * S));
+        assert_eq!(history.demoted_between(5 * S, 6 * S), None);
     }
 
     #[test]

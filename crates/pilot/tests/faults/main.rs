@@ -16,6 +16,8 @@
 
 mod domain_name_server;
 mod fault;
+#[path = "../support/program.rs"]
+mod program;
 mod registry;
 mod scene;
 #[path = "../support/mod.rs"]
@@ -29,7 +31,7 @@ use fault::Fault;
 use scene::Report;
 
 /// At a time. More would disturb each other: each has servers that elect.
-const LANES: usize = 8;
+const LANES: usize = 10;
 
 #[test]
 fn faults() {

@@ -87,5 +87,92 @@ proptest! {
             prop_assert_eq!(world.leaders(), leaders, "{}", world.story());
             prop_assert_eq!(world.elections.len(), elections, "{}", world.story());
         }
+        // Whoever resigns leaves nothing behind.
+        (0..count).for_each(|node| world.resign(node));
+        world.run(Weather::Calm, SECOND);
+        prop_assert!(world.nodes.iter().all(|node| node.candidate.is_out()), "{}", world.story());
+        prop_assert!(world.is_empty(), "{}", world.story());
     }
+}
+
+/// Carries out what is due, as long as `answer` has one.
+fn serve(candidate: &mut Candidate, now: Moment, answer: impl Fn(&Request) -> Option<Reply>) {
+    while let Some(request) = candidate.take(now) {
+        if let Some(reply) = answer(&request) {
+            candidate.done(reply, now, now);
+        }
+    }
+}
+
+#[test]
+fn a_session_counts_from_the_moment_at_which_it_was_asked_for() {
+    let session = Session("one".to_owned());
+    let (sent, late) = (SECOND, 5 * SECOND);
+    let mut candidate = Candidate::new("primary".to_owned(), TTL, sent);
+    serve(&mut candidate, sent, |request| match request {
+        Request::Look(None, round) => {
+            let holding = Holding { holder: None, index: Index(1) };
+            Some(Reply::Seen(None, *round, Ok(holding)))
+        }
+        _ => None,
+    });
+    candidate.done(Reply::Opened(Ok(session.clone())), sent, late);
+    candidate.done(Reply::Acquired(session.clone(), Ok(Some(Token(1)))), late, late);
+    let until = |candidate: &Candidate| match candidate.role(late) {
+        Role::Leader { until, .. } => until,
+        Role::Follower => panic!("it leads"),
+    };
+    assert_eq!(until(&candidate), sent + span(TTL));
+    candidate.done(Reply::Renewed(session, Ok(())), 2 * SECOND, late);
+    assert_eq!(until(&candidate), 2 * SECOND + span(TTL));
+}
+
+#[test]
+fn answers_about_an_old_session_are_about_nothing() {
+    let session = |name: &str| Session(name.to_owned());
+    let free = || Ok(Holding { holder: None, index: Index(1) });
+    let mut now = SECOND;
+    let mut candidate = Candidate::new("primary".to_owned(), TTL, now);
+    serve(&mut candidate, now, |request| match request {
+        Request::Open => Some(Reply::Opened(Ok(session("old")))),
+        Request::Look(None, round) => Some(Reply::Seen(None, *round, free())),
+        // The answer to the acquisition is late.
+        _ => None,
+    });
+    now += TTL / 3;
+    serve(&mut candidate, now, |request| match request {
+        Request::Renew(old) => Some(Reply::Renewed(old.clone(), Err(Error::Unknown))),
+        Request::Open => Some(Reply::Opened(Ok(session("new")))),
+        _ => None,
+    });
+    let follows = |candidate: &Candidate| candidate.role(now) == Role::Follower;
+    candidate.done(Reply::Acquired(session("old"), Ok(Some(Token(1)))), SECOND, now);
+    assert!(follows(&candidate));
+    // Nor do they end the new one.
+    candidate.done(Reply::Acquired(session("old"), Err(Error::Unknown)), SECOND, now);
+    candidate.done(Reply::Renewed(session("old"), Err(Error::Unknown)), SECOND, now);
+    candidate.done(Reply::Closed(session("old"), Ok(())), SECOND, now);
+    candidate.done(Reply::Acquired(session("new"), Ok(Some(Token(2)))), SECOND, now);
+    assert!(!follows(&candidate));
+}
+
+#[test]
+fn a_refused_look_is_repeated_slowly_although_renewals_work() {
+    let (mut candidate, mut looks) = (Candidate::new("primary".to_owned(), TTL, SECOND), 0);
+    for tick in 0..6000 {
+        let now = SECOND + tick * SECOND / 100;
+        while let Some(request) = candidate.take(now) {
+            let reply = match request {
+                Request::Open => Reply::Opened(Ok(Session("one".to_owned()))),
+                Request::Renew(session) => Reply::Renewed(session, Ok(())),
+                Request::Look(after, round) => {
+                    looks += 1;
+                    Reply::Seen(after, round, Err(Error::Refused("no".to_owned())))
+                }
+                other => panic!("{other:?} without knowing that the lock is free"),
+            };
+            candidate.done(reply, now, now);
+        }
+    }
+    assert!((12..35).contains(&looks), "{looks} looks in a minute");
 }

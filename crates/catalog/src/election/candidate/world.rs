@@ -3,9 +3,14 @@
 //! that go differently and jump. Time is virtual. At every step it is checked that no two believe
 //! to lead.
 
+mod random;
+mod registry;
+
 use std::collections::BTreeMap;
 
 use super::*;
+use random::Random;
+use registry::{Registry, Waiting, lasts};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -52,6 +57,8 @@ pub(super) struct Node {
     ahead: Duration,
     stopped_until: Duration,
     cut_off_until: Duration,
+    /// Answers take seconds until then, and then it is cut off for a while.
+    slow_until: Duration,
     /// Requests that are waited for.
     pending: BTreeMap<u64, Request>,
     /// As it has told last.
@@ -83,50 +90,6 @@ enum Event {
     },
     Resigns(usize),
     Stands(usize),
-}
-
-#[derive(Default)]
-struct Registry {
-    index: u64,
-    opened: u64,
-    token: u64,
-    /// When each ends.
-    sessions: BTreeMap<String, Duration>,
-    holder: Option<(Session, Token)>,
-    free_at: Duration,
-    lock_delay: Duration,
-    waiting: Vec<Waiting>,
-}
-
-/// A look that waits for a change.
-struct Waiting {
-    node: usize,
-    id: u64,
-    after: Index,
-    round: Round,
-    until: Duration,
-    back: Option<Duration>,
-    sent: Moment,
-}
-
-/// A small generator of numbers: the same seed, the same history (but for the jitter of pauses).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 8) % bound.max(1)
-    }
-
-    fn percent(&mut self, chance: u64) -> bool {
-        self.below(100) < chance
-    }
-
-    fn upto(&mut self, time: Duration) -> Duration {
-        Duration::from_micros(self.below(time.as_micros() as u64))
-    }
 }
 
 impl Event {
@@ -167,6 +130,7 @@ impl World {
                     ahead,
                     stopped_until: Duration::ZERO,
                     cut_off_until: Duration::ZERO,
+                    slow_until: Duration::ZERO,
                     pending: BTreeMap::new(),
                     leads: None,
                     sent: 0,
@@ -213,6 +177,11 @@ impl World {
         let leads =
             |node: &Node| matches!(node.candidate.role(node.clock(self.now)), Role::Leader { .. });
         (0..self.nodes.len()).filter(|node| leads(&self.nodes[*node])).collect()
+    }
+
+    /// Nobody has the lock, and there is no session of a candidate.
+    pub(super) fn is_empty(&self) -> bool {
+        self.registry.holder.is_none() && self.registry.sessions.is_empty()
     }
 
     /// Changes what a candidate wants.
@@ -361,6 +330,11 @@ impl World {
                 self.schedule.push((self.now, Event::Resigns(node)));
                 self.schedule.push((again, Event::Stands(node)));
             }
+            4 => {
+                let time = self.random.upto(15 * SECOND);
+                self.tell(node, format_args!("slow for {time:?}, then cut off"));
+                self.nodes[node].slow_until = self.now + time;
+            }
             _ => {}
         }
     }
@@ -376,7 +350,12 @@ impl World {
         self.nodes[node].sent += 1;
         self.nodes[node].pending.insert(id, request.clone());
         self.schedule.push((self.now + deadline, Event::TimesOut { node, id, sent }));
-        let (there, back) = (self.way(node), self.way(node));
+        let slow = self.weather == Weather::Storm && self.nodes[node].slow_until > self.now;
+        let (there, back) = if slow {
+            (Some(MS), Some(TIMEOUT.mul_f64(0.4) + self.random.upto(TIMEOUT.mul_f64(0.59))))
+        } else {
+            (self.way(node), self.way(node))
+        };
         if let Some(there) = there {
             let event = Event::Arrives { node, id, request, back, sent };
             self.schedule.push((self.now + there, event));
@@ -386,7 +365,9 @@ impl World {
     /// How long something is on its way; `None`: for ever.
     fn way(&mut self, node: usize) -> Option<Duration> {
         let storm = self.weather == Weather::Storm;
-        if self.nodes[node].cut_off_until > self.now || storm && self.random.percent(10) {
+        let Node { cut_off_until, slow_until, .. } = self.nodes[node];
+        let was_slow = slow_until > Duration::ZERO && slow_until + 20 * SECOND > self.now;
+        if cut_off_until > self.now || storm && (was_slow || self.random.percent(10)) {
             None
         } else if storm && self.random.percent(20) {
             // Some arrive after nobody waits for them any more.
@@ -497,12 +478,6 @@ impl World {
     }
 }
 
-/// How long a session lasts without a renewal: never less than its time to live, often exactly that,
-/// up to twice.
-fn lasts(random: &mut Random) -> Duration {
-    if random.percent(60) { TTL } else { TTL + random.upto(TTL) }
-}
-
 /// What the candidate makes of a request without an answer.
 fn lost(request: Request) -> Reply {
     let error = Error::Timeout(TIMEOUT);
@@ -512,57 +487,5 @@ fn lost(request: Request) -> Reply {
         Request::Acquire(session) => Reply::Acquired(session, Err(error)),
         Request::Close(session) => Reply::Closed(session, Err(error)),
         Request::Look(after, round) => Reply::Seen(after, round, Err(error)),
-    }
-}
-
-impl Registry {
-    /// When it does something by itself.
-    fn next(&self) -> Option<Duration> {
-        let waiting = self.waiting.iter().map(|waiting| waiting.until);
-        self.sessions.values().copied().chain(waiting).min()
-    }
-
-    /// Ends the sessions whose time is over. Whether a lock has become free by that.
-    fn settle(&mut self, now: Duration) -> bool {
-        self.sessions.retain(|_, ends| *ends > now);
-        let Some((holder, _)) = &self.holder else { return false };
-        if self.sessions.contains_key(&holder.0) {
-            return false;
-        }
-        self.holder = None;
-        self.free_at = now + self.lock_delay;
-        self.index += 1;
-        true
-    }
-
-    /// The looks that have waited long enough.
-    fn over(&mut self, now: Duration) -> Vec<Waiting> {
-        self.waiting.extract_if(.., |waiting| waiting.until <= now).collect()
-    }
-
-    fn acquire(&mut self, session: &Session, now: Duration) -> Result<Option<Token>, Error> {
-        if !self.sessions.contains_key(&session.0) {
-            return Err(Error::Unknown);
-        }
-        match &self.holder {
-            Some((holder, token)) if holder == session => Ok(Some(*token)),
-            Some(_) => Ok(None),
-            None if self.free_at > now => Ok(None),
-            None => {
-                self.token += 1;
-                self.index += 1;
-                self.holder = Some((session.clone(), Token(self.token)));
-                Ok(Some(Token(self.token)))
-            }
-        }
-    }
-
-    fn holding(&self) -> Holding {
-        let holder = self.holder.clone().map(|(session, token)| Holder {
-            session,
-            token,
-            value: Vec::new(),
-        });
-        Holding { holder, index: Index(self.index) }
     }
 }
