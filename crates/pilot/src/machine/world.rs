@@ -506,7 +506,9 @@ impl World {
         let patient = |at: &Instant| self.now - *at < Duration::from_secs(10);
         let given_up = self.given_up.contains(&election);
         if !late && given_up && self.demoted.get(&election).is_some_and(patient) {
-            let hooks = self.hooks_of(Trigger::Election(election, ElectionEvent::Demoted));
+            let demoted = self.demoted[&election];
+            let mut hooks = self.hooks_of(Trigger::Election(election, ElectionEvent::Demoted));
+            hooks.retain(|job| self.running[job] >= demoted);
             assert!(hooks.is_empty(), "{election:?} is left before {hooks:?} have ended");
         }
         let late = self.draw().lives.unwrap_or_default().min(Duration::from_secs(1));

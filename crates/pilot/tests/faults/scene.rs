@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use serde_json::json;
 use testkit::{Program, Running, wait_until};
 
 use crate::fault::{Fault, Manner, Told};
+use crate::program::program;
 use crate::registry::World;
 use crate::support::{
     APP, COPROCESS, Identity, PATIENCE, await_lines, await_more_lines, last_process, lines, output,
@@ -78,12 +78,6 @@ struct Scene {
     world: World,
     run: Running,
     children: [Identity; 2],
-}
-
-/// The static program, if it was built: it resolves names in its own way.
-fn program() -> PathBuf {
-    let built = std::env::var_os("CONTAINERPILOT_STATIC");
-    built.map_or_else(|| env!("CARGO_BIN_EXE_containerpilot").into(), PathBuf::from)
 }
 
 /// Lets it happen and watches.
