@@ -170,7 +170,10 @@ impl Table {
     pub(super) fn recovered(&mut self, now: Instant) {
         for row in self.rows.values_mut() {
             row.compare_at = now;
-            row.retry_at = None;
+            // Whoever leaves may be waiting for what arrives late just now, after the outage.
+            if row.leave.is_none() {
+                row.retry_at = None;
+            }
         }
     }
 

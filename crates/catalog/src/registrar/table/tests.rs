@@ -221,6 +221,9 @@ fn a_registration_that_may_arrive_late_is_deregistered_twice() {
     let mut gone = leave(&mut table, "a", now + SECOND);
     assert_eq!(verbs(&mut table, Ok(true), now), [Verb::Deregister]);
     assert!(gone.try_recv().is_err());
+    // Its answer has ended the outage in which the registration was lost.
+    table.recovered(now);
+    assert_eq!(verbs(&mut table, Ok(true), now), []);
     let again = table.plan(now).wake.unwrap();
     assert_eq!(verbs(&mut table, Ok(true), again), [Verb::Deregister]);
     assert_eq!(gone.try_recv(), Ok(Deregistration::Acknowledged));
