@@ -336,6 +336,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_cannot_wait_goes_at_once_and_can_end_an_outage() {
+        let catalog = Reachability::new("it".into());
+        catalog.turn().await.report(&down());
+        let probe = catalog.turn().await;
+        // It does not count as a probe, and does not delay the next one.
+        let urgent = catalog.turn_at_once();
+        assert!(!urgent.is_probe());
+        urgent.report(&down());
+        drop((urgent, probe));
+        assert!(!is_pending(catalog.turn()).await);
+        // Unless it is time for one anyway.
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let urgent = catalog.turn_at_once();
+        assert!(urgent.is_probe());
+        assert!(is_pending(catalog.turn()).await);
+        urgent.report(&Ok::<(), Error>(()));
+        assert_eq!(catalog.outage(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_echo_of_an_outage_that_is_over_is_none() {
         let catalog = Reachability::new("it".into());
         let (old, other) = (catalog.turn().await, catalog.turn().await);

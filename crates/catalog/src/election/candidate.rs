@@ -16,87 +16,22 @@
 //! or lets it expire and stands again with a new one. So a token never comes twice, and an answer
 //! that comes late, about an old session, is about nothing.
 
+mod lock;
+mod message;
+mod trouble;
+
 use std::time::Duration;
 
 use super::Demotion;
 use super::clock::Moment;
 use crate::{Backoff, Class, Error, Holder, Holding, Index, Session, Token};
+use lock::Lock;
+pub(super) use message::{Due, Plan, Reply, Request, Role, Round};
+use trouble::{Step, Troubles};
 
 /// Attempts at a lock that looks free and is not given, such as during a lock delay.
 const KNOCK: Backoff =
     Backoff { min: Duration::from_millis(50), max: Duration::from_millis(200), jitter: 0.25 };
-
-/// After an error that is no outage. In an outage everybody waits by way of the reachability.
-const RETRY: Backoff =
-    Backoff { min: Duration::from_millis(200), max: Duration::from_secs(5), jitter: 0.5 };
-
-/// Longest pause after an error that may pass, such as that of a cluster which elects a leader of
-/// its own: who pauses does not see that ours resigns.
-const SOON: Duration = Duration::from_secs(1);
-
-/// Looks at the lock in a row without a pause, and the sustained time for each.
-const BURST: u32 = 4;
-const EACH: Duration = Duration::from_millis(300);
-
-/// What is to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Request {
-    /// Open a session.
-    Open,
-    /// Renew it.
-    Renew(Session),
-    /// Take the lock with it.
-    Acquire(Session),
-    /// Give it back, and the lock with it.
-    Close(Session),
-    /// See who has the lock, waiting for a change after this.
-    Look(Option<Index>, Round),
-}
-
-/// What came back.
-#[derive(Clone, Debug)]
-pub(super) enum Reply {
-    Opened(Result<Session, Error>),
-    Renewed(Session, Result<(), Error>),
-    Acquired(Session, Result<Option<Token>, Error>),
-    Closed(Session, Result<(), Error>),
-    Seen(Option<Index>, Round, Result<Holding, Error>),
-}
-
-/// Which leadership, or time without one, a look belongs to: an earlier one has seen the lock as it
-/// was before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Round(u64);
-
-/// What a candidate is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Leader {
-        token: Token,
-        /// No longer than this, unless a renewal succeeds.
-        until: Moment,
-        /// Tells leaderships apart: a registry that starts anew gives the same token again.
-        round: Round,
-    },
-    Follower,
-}
-
-/// What the candidate waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Plan {
-    pub(super) due: Due,
-    /// When to look again although nothing has happened.
-    pub(super) wake: Option<Moment>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Due {
-    Nothing,
-    /// When it is our turn.
-    InTurn,
-    /// Even while others wait for the end of an outage: leadership depends on it.
-    AtOnce,
-}
 
 pub(super) struct Candidate {
     /// For the log.
@@ -110,7 +45,7 @@ pub(super) struct Candidate {
     acquiring: bool,
     lock: Lock,
     round: Round,
-    trouble: Trouble,
+    troubles: Troubles,
     newest: Option<Token>,
 }
 
@@ -146,26 +81,6 @@ struct Leaving {
     until: Moment,
 }
 
-/// The lock as it was last seen.
-struct Lock {
-    /// Who had it when it was last seen.
-    holder: Option<Holder>,
-    /// That was in this round.
-    known: bool,
-    after: Option<Index>,
-    looking: bool,
-    look_at: Moment,
-    /// When the bucket of looks will be full again.
-    full: Moment,
-}
-
-/// Errors in a row that are no outage.
-#[derive(Default)]
-struct Trouble {
-    failures: u32,
-    told: bool,
-}
-
 impl Candidate {
     /// Stands from now on.
     pub(super) fn new(name: String, ttl: Duration, now: Moment) -> Candidate {
@@ -177,16 +92,9 @@ impl Candidate {
             role: None,
             why: None,
             acquiring: false,
-            lock: Lock {
-                holder: None,
-                known: false,
-                after: None,
-                looking: false,
-                look_at: now,
-                full: now,
-            },
+            lock: Lock::new(now),
             round: Round(0),
-            trouble: Trouble::default(),
+            troubles: Troubles::default(),
             newest: None,
         }
     }
@@ -340,12 +248,12 @@ impl Candidate {
         let session = match outcome {
             Ok(session) => session,
             Err(error) => {
-                let open_at = now + self.trouble.pause("opening a session", &self.name, &error);
+                let open_at = now + self.troubles.pause(Step::Open, &self.name, &error);
                 self.claim = Claim::None { open_at };
                 return;
             }
         };
-        self.trouble.over(&self.name);
+        self.troubles.over(Step::Open, &self.name);
         self.claim = Claim::Open(Open {
             session,
             until: sent + span(self.ttl),
@@ -376,11 +284,11 @@ impl Candidate {
                     open.until = sent + span(self.ttl);
                     open.renew_at = sent + self.ttl / 3;
                 }
-                self.trouble.over(&self.name);
+                self.troubles.over(Step::Renew, &self.name);
             }
             Err(Error::Unknown) => self.lost(now),
             Err(error) => {
-                let pause = match self.trouble.pause("renewing the session", &self.name, &error) {
+                let pause = match self.troubles.pause(Step::Renew, &self.name, &error) {
                     _ if self.role.is_some() => hurry(self.ttl),
                     pause => pause,
                 };
@@ -398,7 +306,7 @@ impl Candidate {
             // Too late: the session must be renewed first, and the lock asked for again.
             Ok(Some(_)) if open.until <= now => open.acquire_at = now,
             Ok(Some(token)) => {
-                self.trouble.over(&self.name);
+                self.troubles.over(Step::Acquire, &self.name);
                 if self.newest.is_some_and(|newest| newest >= token) {
                     log::warn!(
                         "election {}: token {} is not above the last one, {}: the catalog has \
@@ -416,11 +324,11 @@ impl Candidate {
             Ok(None) => {
                 open.refusals = open.refusals.saturating_add(1);
                 open.acquire_at = now + KNOCK.pause(open.refusals);
-                self.trouble.over(&self.name);
+                self.troubles.over(Step::Acquire, &self.name);
             }
             Err(Error::Unknown) => self.lost(now),
             Err(error) => {
-                open.acquire_at = now + self.trouble.pause("taking the lock", &self.name, &error);
+                open.acquire_at = now + self.troubles.pause(Step::Acquire, &self.name, &error);
             }
         }
     }
@@ -432,9 +340,12 @@ impl Candidate {
         }
         leaving.sending = false;
         match outcome {
-            Ok(()) | Err(Error::Unknown) => self.claim = Claim::None { open_at: now },
+            Ok(()) | Err(Error::Unknown) => {
+                self.troubles.over(Step::Close, &self.name);
+                self.claim = Claim::None { open_at: now };
+            }
             Err(error) => {
-                let pause = self.trouble.pause("closing the session", &self.name, &error);
+                let pause = self.troubles.pause(Step::Close, &self.name, &error);
                 leaving.close_at = now + pause;
             }
         }
@@ -462,11 +373,12 @@ impl Candidate {
             }
             Err(error) => {
                 self.lock.after = None;
-                let pause = self.trouble.pause("looking at the lock", &self.name, &error);
+                let pause = self.troubles.pause(Step::Look, &self.name, &error);
                 self.lock.look_at = now + pause;
                 return;
             }
         };
+        self.troubles.over(Step::Look, &self.name);
         // An index that goes backwards: the registry has started anew.
         self.lock.after = Some(index).filter(|index| after.is_none_or(|after| *index >= after));
         self.lock.look_at = now;
@@ -518,45 +430,7 @@ impl Candidate {
     /// What was seen so far, and is being looked at, is from another time.
     fn begin_round(&mut self, now: Moment) {
         self.round.0 += 1;
-        self.lock.known = false;
-        self.lock.after = None;
-        self.lock.looking = false;
-        self.lock.look_at = now;
-    }
-}
-
-impl Lock {
-    /// Not faster than the bucket fills.
-    fn next_look(&self) -> Moment {
-        self.look_at.max((self.full + EACH).saturating_sub(EACH * BURST))
-    }
-
-    fn take(&mut self, now: Moment) {
-        self.looking = true;
-        self.full = self.full.max(now) + EACH;
-    }
-}
-
-impl Trouble {
-    /// How long to wait before the next attempt.
-    fn pause(&mut self, what: &str, name: &str, error: &Error) -> Duration {
-        if error.class() == Class::Outage {
-            return RETRY.pause(1);
-        }
-        self.failures = self.failures.saturating_add(1);
-        // What fails may pass; what is refused now stays refused.
-        if (error.class() == Class::GiveUp || self.failures > 5) && !self.told {
-            self.told = true;
-            log::warn!("election {name}: {what}: {error}");
-        }
-        let longest = if error.class() == Class::GiveUp { RETRY.max } else { SOON };
-        Backoff { max: longest, ..RETRY }.pause(self.failures)
-    }
-
-    fn over(&mut self, name: &str) {
-        if std::mem::take(self).told {
-            log::info!("election {name}: works again");
-        }
+        self.lock.forget(now);
     }
 }
 

@@ -29,6 +29,7 @@ const BEHAVIOURS: &[Behaviour] = behaviours![
     services::a_heartbeat_for_what_is_not_there_is_refused,
     services::without_heartbeats_an_instance_is_not_found_any_more,
     services::a_tag_selects,
+    services::another_datacenter_is_never_taken_for_an_empty_one,
     services::a_query_waits_for_a_change,
     services::a_registrar_puts_tags_right_unless_others_may_change_them,
     services::a_marked_instance_stays_and_is_not_found,

@@ -36,6 +36,8 @@ pub(crate) struct Traits {
     pub(crate) released: Released,
     /// How a lock that is deleted by hand goes on counting its tokens.
     pub(crate) deleted: Tokens,
+    /// What it makes of datacenters and distances.
+    pub(crate) places: Places,
     /// The least time to live that it knows, of sessions and instances.
     pub(crate) ttl: Duration,
     /// An instance or a session without a sign of life is gone this many times its time to live
@@ -59,6 +61,17 @@ pub(crate) enum Released {
     Stays,
     /// Is deleted.
     IsDeleted,
+}
+
+/// Queries for another datacenter, or in the order of distances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Places {
+    /// Datacenters have names and nodes have distances.
+    Known,
+    /// There is neither, and a query that asks for them is refused.
+    Refused,
+    /// There is neither, and nobody cares.
+    Ignored,
 }
 
 /// The tokens of a lock that was deleted.
@@ -127,6 +140,7 @@ impl Kind {
                 expired: Expired::IsCritical,
                 released: Released::Stays,
                 deleted: Tokens::GoOn,
+                places: Places::Ignored,
                 ttl: SECOND,
                 patience: 1,
             },
@@ -136,6 +150,7 @@ impl Kind {
                 expired: Expired::IsGone,
                 released: Released::IsDeleted,
                 deleted: Tokens::GoOn,
+                places: Places::Refused,
                 ttl: SECOND,
                 patience: 2,
             },
@@ -144,6 +159,7 @@ impl Kind {
                 expired: Expired::IsCritical,
                 released: Released::Stays,
                 deleted: Tokens::BeginAnew,
+                places: Places::Known,
                 ttl: SECOND,
                 patience: 2,
             },

@@ -13,7 +13,7 @@ use tokio::runtime::Builder;
 use crate::registry::{Kind, Registry, Scene};
 
 /// At once; nearly all of them wait for time to pass.
-const LANES: usize = 12;
+const LANES: usize = 24;
 
 /// Longer than any of them takes on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -81,8 +81,8 @@ impl Wanted {
 pub(crate) fn run(side_by_side: &'static [Behaviour], alone: &'static [Behaviour]) -> ExitCode {
     let wanted = Wanted::read();
     let trials = |behaviours: &'static [Behaviour]| -> Vec<Trial> {
-        let of = |kind| behaviours.iter().map(move |behaviour| Trial { kind, behaviour });
-        Kind::ALL.into_iter().flat_map(of).filter(|trial| wanted.has(*trial)).collect()
+        let of = |behaviour| Kind::ALL.map(|kind| Trial { kind, behaviour });
+        behaviours.iter().flat_map(of).filter(|trial| wanted.has(*trial)).collect()
     };
     let (side_by_side, alone) = (trials(side_by_side), trials(alone));
     if wanted.list {

@@ -7,7 +7,7 @@ use catalog::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::registry::{Expired, LONG, MS, SECOND, Scene, eventually};
+use crate::registry::{Expired, LONG, MS, Places, SECOND, Scene, eventually};
 
 pub(crate) async fn an_instance_is_found_until_it_leaves(scene: Scene) {
     let (catalog, query) = (scene.connect(), scene.query());
@@ -109,6 +109,34 @@ pub(crate) async fn a_tag_selects(scene: Scene) {
     await_ids(&*catalog, &query("all"), &[&blue.id, &green.id]).await;
     await_ids(&*catalog, &query("blue"), &[&blue.id]).await;
     await_ids(&*catalog, &query("red"), &[]).await;
+}
+
+pub(crate) async fn another_datacenter_is_never_taken_for_an_empty_one(scene: Scene) {
+    let catalog = scene.connect();
+    let wanted = scene.registration(1);
+    catalog.register(&wanted, Status::Passing, "").await.unwrap();
+    await_ids(&*catalog, &scene.query(), &[&wanted.id]).await;
+    let ask = async |datacenter: Option<&str>, near: Option<&str>| {
+        let (datacenter, near) = (datacenter.map(str::to_owned), near.map(str::to_owned));
+        let query = Query { datacenter, near, ..scene.query() };
+        catalog.instances(&query, None, SECOND).await.map(|found| found.instances.len())
+    };
+    let (own, near, elsewhere) = (
+        ask(Some("dc1"), None).await,
+        ask(None, Some("_agent")).await,
+        ask(Some("elsewhere"), None).await,
+    );
+    let is_refused = |answer: &Result<usize, Error>| matches!(answer, Err(Error::Refused(_)));
+    match scene.traits.places {
+        Places::Known => {
+            assert_eq!((own, near), (Ok(1), Ok(1)));
+            assert!(elsewhere.is_err(), "{elsewhere:?}");
+        }
+        Places::Refused => {
+            assert!([&own, &near, &elsewhere].into_iter().all(is_refused), "{own:?} {near:?}");
+        }
+        Places::Ignored => assert_eq!((own, near, elsewhere), (Ok(1), Ok(1), Ok(1))),
+    }
 }
 
 pub(crate) async fn a_query_waits_for_a_change(scene: Scene) {

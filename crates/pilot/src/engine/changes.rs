@@ -23,10 +23,10 @@ use config::{
 use process::Identity;
 
 use super::watches::{Seen, Watches};
-use crate::machine::{Kept, Reason, successor};
-
-/// The variable with the file's path.
-pub(super) const VARIABLE: &str = "CONTAINERPILOT_CHANGE";
+use crate::{
+    environment::CHANGE_VARIABLE,
+    machine::{Kept, Reason, successor},
+};
 
 /// What the jobs of one configuration have been told.
 pub(super) struct Changes {
@@ -148,7 +148,7 @@ impl Changes {
                 let complaint = error.to_string();
                 if self.complaint.as_ref() != Some(&complaint) {
                     log::warn!(
-                        "jobs start without {VARIABLE}: its file cannot be written: {error}"
+                        "jobs start without {CHANGE_VARIABLE}: its file cannot be written: {error}"
                     );
                     self.complaint = Some(complaint);
                 }
@@ -380,5 +380,5 @@ fn text(out: &mut dyn Write, text: &str) -> io::Result<()> {
 
 /// Puts the path into the environment of one process.
 pub(super) fn variable(path: &Path) -> (std::ffi::OsString, std::ffi::OsString) {
-    (VARIABLE.into(), path.into())
+    (CHANGE_VARIABLE.into(), path.into())
 }

@@ -17,7 +17,7 @@ use super::{
     discovery::{DEREGISTRATION_PATIENCE, DEREGISTRATION_PERSISTENCE, registration},
     registry::Registry,
 };
-use crate::machine::Kept;
+use crate::machine::{Input, Kept};
 
 /// All elections of one configuration.
 pub(super) struct Elections {
@@ -138,8 +138,9 @@ impl Elections {
     }
 
     /// Stands no longer. What the leader has advertised leaves the catalog first, if that answers.
-    pub(super) fn resign(&mut self, id: ElectionId) {
-        let Some(candidate) = self.candidate(id) else { return };
+    /// `Some`: we have not stood.
+    pub(super) fn resign(&mut self, id: ElectionId) -> Option<Input> {
+        let Some(candidate) = self.candidate(id) else { return Some(Input::Resigned(id)) };
         let (ticket, election) = (candidate.ticket, candidate.election.clone());
         let leaving = candidate.leaving.take();
         let name =
@@ -162,6 +163,7 @@ impl Elections {
             }
             ticket
         });
+        None
     }
 
     /// Whether we lead at this very moment, whatever was told before.

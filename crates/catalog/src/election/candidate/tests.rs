@@ -155,3 +155,24 @@ fn answers_about_an_old_session_are_about_nothing() {
     candidate.done(Reply::Acquired(session("new"), Ok(Some(Token(2)))), SECOND, now);
     assert!(!follows(&candidate));
 }
+
+#[test]
+fn a_refused_look_is_repeated_slowly_although_renewals_work() {
+    let (mut candidate, mut looks) = (Candidate::new("primary".to_owned(), TTL, SECOND), 0);
+    for tick in 0..6000 {
+        let now = SECOND + tick * SECOND / 100;
+        while let Some(request) = candidate.take(now) {
+            let reply = match request {
+                Request::Open => Reply::Opened(Ok(Session("one".to_owned()))),
+                Request::Renew(session) => Reply::Renewed(session, Ok(())),
+                Request::Look(after, round) => {
+                    looks += 1;
+                    Reply::Seen(after, round, Err(Error::Refused("no".to_owned())))
+                }
+                other => panic!("{other:?} without knowing that the lock is free"),
+            };
+            candidate.done(reply, now, now);
+        }
+    }
+    assert!((12..35).contains(&looks), "{looks} looks in a minute");
+}

@@ -3,9 +3,14 @@
 //! that go differently and jump. Time is virtual. At every step it is checked that no two believe
 //! to lead.
 
+mod random;
+mod registry;
+
 use std::collections::BTreeMap;
 
 use super::*;
+use random::Random;
+use registry::{Registry, Waiting, lasts};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -85,50 +90,6 @@ enum Event {
     },
     Resigns(usize),
     Stands(usize),
-}
-
-#[derive(Default)]
-struct Registry {
-    index: u64,
-    opened: u64,
-    token: u64,
-    /// When each ends.
-    sessions: BTreeMap<String, Duration>,
-    holder: Option<(Session, Token)>,
-    free_at: Duration,
-    lock_delay: Duration,
-    waiting: Vec<Waiting>,
-}
-
-/// A look that waits for a change.
-struct Waiting {
-    node: usize,
-    id: u64,
-    after: Index,
-    round: Round,
-    until: Duration,
-    back: Option<Duration>,
-    sent: Moment,
-}
-
-/// A small generator of numbers: the same seed, the same history (but for the jitter of pauses).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 8) % bound.max(1)
-    }
-
-    fn percent(&mut self, chance: u64) -> bool {
-        self.below(100) < chance
-    }
-
-    fn upto(&mut self, time: Duration) -> Duration {
-        Duration::from_micros(self.below(time.as_micros() as u64))
-    }
 }
 
 impl Event {
@@ -517,12 +478,6 @@ impl World {
     }
 }
 
-/// How long a session lasts without a renewal: never less than its time to live, often exactly that,
-/// up to twice.
-fn lasts(random: &mut Random) -> Duration {
-    if random.percent(60) { TTL } else { TTL + random.upto(TTL) }
-}
-
 /// What the candidate makes of a request without an answer.
 fn lost(request: Request) -> Reply {
     let error = Error::Timeout(TIMEOUT);
@@ -532,57 +487,5 @@ fn lost(request: Request) -> Reply {
         Request::Acquire(session) => Reply::Acquired(session, Err(error)),
         Request::Close(session) => Reply::Closed(session, Err(error)),
         Request::Look(after, round) => Reply::Seen(after, round, Err(error)),
-    }
-}
-
-impl Registry {
-    /// When it does something by itself.
-    fn next(&self) -> Option<Duration> {
-        let waiting = self.waiting.iter().map(|waiting| waiting.until);
-        self.sessions.values().copied().chain(waiting).min()
-    }
-
-    /// Ends the sessions whose time is over. Whether a lock has become free by that.
-    fn settle(&mut self, now: Duration) -> bool {
-        self.sessions.retain(|_, ends| *ends > now);
-        let Some((holder, _)) = &self.holder else { return false };
-        if self.sessions.contains_key(&holder.0) {
-            return false;
-        }
-        self.holder = None;
-        self.free_at = now + self.lock_delay;
-        self.index += 1;
-        true
-    }
-
-    /// The looks that have waited long enough.
-    fn over(&mut self, now: Duration) -> Vec<Waiting> {
-        self.waiting.extract_if(.., |waiting| waiting.until <= now).collect()
-    }
-
-    fn acquire(&mut self, session: &Session, now: Duration) -> Result<Option<Token>, Error> {
-        if !self.sessions.contains_key(&session.0) {
-            return Err(Error::Unknown);
-        }
-        match &self.holder {
-            Some((holder, token)) if holder == session => Ok(Some(*token)),
-            Some(_) => Ok(None),
-            None if self.free_at > now => Ok(None),
-            None => {
-                self.token += 1;
-                self.index += 1;
-                self.holder = Some((session.clone(), Token(self.token)));
-                Ok(Some(Token(self.token)))
-            }
-        }
-    }
-
-    fn holding(&self) -> Holding {
-        let holder = self.holder.clone().map(|(session, token)| Holder {
-            session,
-            token,
-            value: Vec::new(),
-        });
-        Holding { holder, index: Index(self.index) }
     }
 }
