@@ -9,20 +9,18 @@ use std::time::Duration;
 use std::{io, thread};
 
 use dns_server::Sockets;
-use http_server::{HalfClosed, Limits, Overflow, accept, service_fn};
+use http_server::{HalfClosed, Limits, Overflow, accept};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::app::App;
-use crate::http;
+use crate::connection::{self, IDLE};
 use crate::options::{Dns, Options};
 use crate::state::{self, Saved, StateError};
 
 /// How long a stop waits for requests that are being answered.
 const DRAIN: Duration = Duration::from_secs(2);
-/// How long a connection may be silent between requests, and a client not read an answer.
-const IDLE: Duration = Duration::from_secs(5 * 60);
 
 /// Why a catalog does not start.
 #[derive(Debug, thiserror::Error)]
@@ -157,8 +155,7 @@ async fn serve(app: &Rc<App>, listener: TcpListener, stop: impl Future<Output = 
     accept(listener, limits, stop, |connections, accepted| match accepted {
         Ok(accepted) => {
             let app = Rc::clone(app);
-            let service = service_fn(move |request| http::answer(Rc::clone(&app), request));
-            connections.spawn_local(accepted.serve(service));
+            connections.spawn_local(connection::serve(app, accepted));
         }
         Err(error) => app.options.log.line(&format!("cannot accept a connection: {error}")),
     })

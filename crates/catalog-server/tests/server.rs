@@ -186,6 +186,16 @@ fn nonsense_is_answered_and_survived() {
 }
 
 #[test]
+fn a_key_may_have_slashes_in_a_row() {
+    let catalog = Catalog::start(|_| {});
+    catalog.put("/v1/kv/a%2F%2Fb", "x");
+    assert_eq!(catalog.get("/v1/kv/a%2F%2Fb?raw").body, "x");
+    assert_eq!(catalog.get("/v1/kv/?keys").json(), json!(["a//b"]));
+    let answer = catalog.get("/v1/kv//a");
+    assert_eq!((answer.status, answer.header("location")), (301, Some("/v1/kv/a")));
+}
+
+#[test]
 fn a_stop_ends_blocked_queries() {
     let catalog = Catalog::start(|_| {});
     let (address, path) = (catalog.address(), "/v1/kv/none?wait=60s&index=1");

@@ -11,12 +11,12 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::listener::{Listener, Transport};
+use crate::listener::{Listener, Transport, Unread};
 use crate::patience::{Deadline, Patient};
 use crate::{HalfClosed, Limits, Overflow};
 
@@ -101,6 +101,26 @@ fn refuse(mut stream: Box<dyn Transport>) {
 }
 
 impl Accepted {
+    /// The connection itself, for whoever answers ordinary requests more sparingly than
+    /// [`Accepted::serve`], which keeps large buffers, and leaves the rest to it.
+    pub fn stream(&mut self) -> &mut (impl AsyncRead + AsyncWrite + Unpin) {
+        &mut self.stream
+    }
+
+    /// Gives back what was read: it is the first that will be read again.
+    pub fn unread(&mut self, bytes: Vec<u8>) {
+        let inner = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
+        self.stream = Box::new(Unread { bytes: bytes.into(), inner });
+    }
+
+    /// Ready once no more requests are to be answered.
+    pub fn stopping(&self) -> impl Future<Output = ()> + use<> {
+        let mut stopping = self.stopping.clone();
+        async move {
+            let _ = stopping.changed().await;
+        }
+    }
+
     /// Serves the connection to its end. The future can be sent if `service` and its futures can.
     pub async fn serve<S, B>(self, service: S)
     where

@@ -1,8 +1,11 @@
 //! Where connections come from.
 
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use hyper::body::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, UnixListener};
 
 /// A listening socket.
@@ -41,5 +44,45 @@ impl Listener {
             }
             Listener::Unix(listener) => Box::new(listener.accept().await?.0),
         })
+    }
+}
+
+/// A connection of which something has been read already.
+pub(crate) struct Unread {
+    pub(crate) bytes: Bytes,
+    pub(crate) inner: Box<dyn Transport>,
+}
+
+impl AsyncRead for Unread {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.bytes.is_empty() {
+            return Pin::new(&mut self.inner).poll_read(context, buffer);
+        }
+        let taken = self.bytes.len().min(buffer.remaining());
+        buffer.put_slice(self.bytes.get(..taken).unwrap_or_default());
+        self.bytes.advance(taken);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Unread {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
     }
 }

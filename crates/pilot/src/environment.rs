@@ -6,6 +6,9 @@ use std::{collections::BTreeMap, ffi::OsString};
 use config::{Config, job::Surroundings};
 use process::{Identity, Pid};
 
+/// The variable with the path of the file that tells of a change.
+pub(crate) const CHANGE_VARIABLE: &str = "CONTAINERPILOT_CHANGE";
+
 /// What was asked for on the control socket: variables that are set, or unset.
 pub(crate) type Changes = BTreeMap<String, Option<String>>;
 
@@ -24,9 +27,10 @@ pub(crate) struct Environment {
 
 impl Environment {
     /// What we have inherited, byte for byte, `CONTAINERPILOT_PID`, and the address of each
-    /// advertised service.
+    /// advertised service. What another one of us was told of a change is not for our children.
     pub(crate) fn new(config: &Config) -> Environment {
-        let base: BTreeMap<_, _> = std::env::vars_os().collect();
+        let inherited = std::env::vars_os().filter(|(name, _)| name != CHANGE_VARIABLE);
+        let base: BTreeMap<_, _> = inherited.collect();
         let (changes, ours) = (Changes::new(), BTreeMap::new());
         let mut environment = Environment { variables: base.clone(), base, changes, ours };
         environment.describe(config);

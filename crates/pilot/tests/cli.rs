@@ -109,8 +109,8 @@ fn a_configuration_that_cannot_be_used_is_refused() {
     let socket = "{ consul: 'https://localhost:8501', watches: [{ name: 'x', interval: 1 }] }";
     let tls = pilot().args(["-config", socket]).env("CONSUL_CACERT", "/no/such/ca.pem");
     fails(tls, 1, &["/no/such/ca.pem"]);
-    let etcd = "{ etcd: { endpoints: 'http://localhost:2379' }, services: [] }";
-    fails(pilot().args(["-config", etcd, "true"]), 1, &["etcd", "Consul"]);
+    let etcd = "{ etcd: { endpoints: 'https://localhost:2379', tls: { cafile: '/no/ca.pem' } } }";
+    fails(pilot().args(["-config", etcd, "true"]), 1, &["/no/ca.pem"]);
     let log = "{ logging: { output: '/no/such/folder/log' }, jobs: [{ exec: 'true' }] }";
     fails(pilot().args(["-config", log]), 1, &["logging.output", "No such file"]);
 }

@@ -138,10 +138,10 @@ impl Consul {
         }
     }
 
-    /// Stops its processes: connections are accepted by the kernel, and nobody answers.
+    /// Stops its process: see [`Running::freeze`].
     #[track_caller]
     pub fn freeze(&self) {
-        self.running.as_ref().expect("Consul was killed").signal(Signal::SIGSTOP);
+        self.running.as_ref().expect("Consul was killed").freeze();
     }
 
     /// Ends [`Consul::freeze`].

@@ -211,6 +211,22 @@ impl Running {
             .unwrap_or_else(|error| panic!("cannot send {signal} to {}: {error}", self.pid));
     }
 
+    /// Stops it with SIGSTOP: the kernel accepts connections to it, and nobody answers. All of its
+    /// threads stand still when this returns, for the signal alone takes its time.
+    #[track_caller]
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+        let tasks = format!("/proc/{}/task", self.pid);
+        // A thread's state follows its name, which is in brackets.
+        let stopped = |stat: String| stat.rsplit(')').next().is_some_and(|s| s.starts_with(" T"));
+        wait_until("all threads stand still", SPEAK, || {
+            fs::read_dir(&tasks)
+                .expect("a running program")
+                .flatten()
+                .all(|task| fs::read_to_string(task.path().join("stat")).is_ok_and(stopped))
+        });
+    }
+
     /// What it has written to its standard output so far.
     pub fn stdout_so_far(&self) -> String {
         self.stdout.text()

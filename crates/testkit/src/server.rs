@@ -178,10 +178,10 @@ impl Server {
         self.run();
     }
 
-    /// Stops it with SIGSTOP: connections are accepted by the kernel, and nobody answers.
+    /// Stops it: see [`Running::freeze`].
     #[track_caller]
     pub fn freeze(&self) {
-        self.running.as_ref().expect("it was killed").signal(Signal::SIGSTOP);
+        self.running.as_ref().expect("it was killed").freeze();
     }
 
     /// Ends [`Server::freeze`].

@@ -26,7 +26,7 @@ use crate::app::{App, TooManyBlocked};
 use crate::checks::NoTtl;
 use crate::fields::Malformed;
 use crate::store::LockError;
-pub(crate) use request::Request;
+pub(crate) use request::{BODY, Request};
 
 /// An answer.
 #[derive(Debug, Default)]
@@ -78,8 +78,8 @@ impl Reply {
             .header("x-consul-lastcontact", "0")
     }
 
-    fn into_response(self, pretty: bool) -> Response<Full<Bytes>> {
-        let (bytes, kind) = match self.body {
+    fn sent(self, pretty: bool) -> Sent {
+        let (body, kind) = match self.body {
             Body::Empty => (Vec::new(), None),
             Body::Raw(bytes) => (bytes, None),
             Body::Json(value) => {
@@ -87,12 +87,29 @@ impl Reply {
                 (text.into_bytes(), Some("application/json"))
             }
         };
-        let mut response = Response::new(Full::new(Bytes::from(bytes)));
+        let mut headers = self.headers;
+        // A value that no header can hold (a service's name may) is left out.
+        headers.retain(|(_, value)| HeaderValue::from_str(value).is_ok());
+        headers.extend(kind.map(|kind| ("content-type", kind.to_owned())));
+        Sent { status: self.status, headers, body }
+    }
+}
+
+/// An answer as a client sees it.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) status: u16,
+    /// Names in lower case; values that a header can hold.
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl From<Sent> for Response<Full<Bytes>> {
+    fn from(sent: Sent) -> Self {
+        let mut response = Response::new(Full::new(Bytes::from(sent.body)));
         *response.status_mut() =
-            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let kind = kind.map(|kind| ("content-type", kind.to_owned()));
-        for (name, value) in self.headers.into_iter().chain(kind) {
-            // A value that no header can hold (a service's name may) is left out.
+            StatusCode::from_u16(sent.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        for (name, value) in sent.headers {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 response.headers_mut().append(HeaderName::from_static(name), value);
             }
@@ -172,22 +189,31 @@ impl From<Refusal> for Reply {
     }
 }
 
-/// Answers one request.
+/// Answers a request that hyper has read.
 pub(crate) async fn answer(
     app: Rc<App>,
     request: hyper::Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let mut request = match Request::new(request) {
+    let (parts, body) = request.into_parts();
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    let request = Request::incoming(parts.method, target, body);
+    Ok(reply(&app, request).await.into())
+}
+
+/// Answers one request.
+pub(crate) async fn reply(app: &Rc<App>, request: Result<Request, Refusal>) -> Sent {
+    let mut request = match request {
         Ok(request) => request,
-        Err(refusal) => return Ok(Reply::from(refusal).into_response(false)),
+        Err(refusal) => return Reply::from(refusal).sent(false),
     };
     let pretty = request.has("pretty");
-    let reply = route(&app, &mut request).await.unwrap_or_else(Reply::from);
-    Ok(reply.into_response(pretty))
+    let reply = route(app, &mut request).await.unwrap_or_else(Reply::from);
+    reply.sent(pretty)
 }
 
 async fn route(app: &Rc<App>, request: &mut Request) -> Result<Reply, Refusal> {
-    if request.path.contains("//") {
+    // As it was sent: a key may have two slashes in a row if they are encoded.
+    if request.raw_path.contains("//") {
         let mut path = request.raw_path.clone();
         while path.contains("//") {
             path = path.replace("//", "/");

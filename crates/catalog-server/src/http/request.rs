@@ -15,7 +15,7 @@ use crate::random;
 use crate::store::{Store, Topic};
 
 /// Consul's limit for a key's value; here it holds for every body.
-const BODY: usize = 512 * 1024;
+pub(crate) const BODY: usize = 512 * 1024;
 /// How long a query waits that does not say.
 const WAIT: Duration = Duration::from_secs(5 * 60);
 const LONGEST_WAIT: Duration = Duration::from_secs(10 * 60);
@@ -30,24 +30,41 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) raw_path: String,
     parameters: Vec<(String, String)>,
-    body: Option<Incoming>,
+    body: Content,
+}
+
+/// A request's body.
+#[derive(Debug)]
+enum Content {
+    /// All of it, no longer than is allowed.
+    Whole(Vec<u8>),
+    /// It may be under way, and longer than is allowed.
+    Incoming(Incoming),
 }
 
 impl Request {
-    /// Decodes path and parameters.
-    pub(crate) fn new(request: hyper::Request<Incoming>) -> Result<Self, Refusal> {
-        let (parts, body) = request.into_parts();
-        let raw_path = parts.uri.path().to_owned();
-        let path = decode(&raw_path, false)
+    /// A request that has arrived whole; `target` is its path and parameters as they were sent.
+    pub(crate) fn whole(method: Method, target: &str, body: Vec<u8>) -> Result<Self, Refusal> {
+        Self::new(method, target, Content::Whole(body))
+    }
+
+    /// A request whose body may be under way.
+    pub(crate) fn incoming(method: Method, target: &str, body: Incoming) -> Result<Self, Refusal> {
+        Self::new(method, target, Content::Incoming(body))
+    }
+
+    fn new(method: Method, target: &str, body: Content) -> Result<Self, Refusal> {
+        let (raw_path, query) = target.split_once('?').unwrap_or((target, ""));
+        let path = decode(raw_path, false)
             .ok_or_else(|| Refusal::bad("the path is not percent-encoded UTF-8"))?;
         let mut parameters = Vec::new();
-        for pair in parts.uri.query().unwrap_or_default().split('&').filter(|p| !p.is_empty()) {
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let decoded = decode(name, true).zip(decode(value, true));
             let bad = || Refusal::bad("a parameter is not percent-encoded UTF-8");
             parameters.push(decoded.ok_or_else(bad)?);
         }
-        Ok(Self { method: parts.method, path, raw_path, parameters, body: Some(body) })
+        Ok(Self { method, path, raw_path: raw_path.to_owned(), parameters, body })
     }
 
     /// The method, one of `allowed` (in Consul's order, such as `GET,PUT`).
@@ -101,9 +118,12 @@ impl Request {
         Err(Refusal::bad(&format!("Conflicting flags: {}", all.join("&"))))
     }
 
-    /// The whole body.
+    /// The whole body; a second time it is empty.
     pub(crate) async fn body(&mut self) -> Result<Vec<u8>, Refusal> {
-        let Some(body) = self.body.take() else { return Ok(Vec::new()) };
+        let body = match std::mem::replace(&mut self.body, Content::Whole(Vec::new())) {
+            Content::Whole(body) => return Ok(body),
+            Content::Incoming(body) => body,
+        };
         let too_large = |size: &str| {
             Refusal::new(413, format!("Request body({size}) too large, max size: {BODY} bytes."))
         };

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use catalog::{Deregistration, Error, Query, Registrar, Status, watch};
+use catalog::{Catalog, Deregistration, Error, Query, Registrar, Status, watch};
+use consul::{Consul as Client, Options};
 use serde_json::json;
 use testkit::{Consul, wait_until};
 
 use crate::fake::{Deed, Fake, ok, status};
-use crate::support::{LONG, Runtime, Scene, client_of, lines, listen, registration};
+use crate::support::{LONG, Runtime, Scene, at, client_of, lines, listen, registration};
 
 fn query(service: &str) -> Query {
     Query {
@@ -75,34 +76,40 @@ fn an_agent_that_dies_is_replaced_at_once_and_what_it_comes_back_with_is_taken_o
 #[test]
 fn whoever_leaves_takes_out_what_it_has_left_elsewhere() {
     let (a, b) = (Consul::start(), Consul::start());
-    let mut scene = Scene::around(b);
-    scene.catalog = client_of(&[&a.address(), &scene.consul.address()]);
-    scene.registrar = scene.runtime.enter(|| Registrar::spawn(Arc::clone(&scene.catalog))).0;
-    let app = Arc::new(registration("both"));
-    scene.registrar.passing(&app);
-    wait_until("it is there", LONG, || a.services().get("both-host").cloned());
-    // Its answers are late.
+    let runtime = Runtime::start();
+    let addresses = vec![at(&a.address()), at(&b.address())];
+    let second = Duration::from_secs(1);
+    let options = Options { timeout: second, ..Options::new(addresses) };
+    let catalog: Arc<dyn Catalog> = Arc::new(Client::build(options).unwrap());
+    let app = registration("both");
+    let register = || {
+        let (catalog, app) = (Arc::clone(&catalog), app.clone());
+        runtime.wait(async move { catalog.register(&app, Status::Passing, "").await })
+    };
+    let deregister = || {
+        let (catalog, app) = (Arc::clone(&catalog), app.clone());
+        runtime.wait(async move { catalog.deregister(&app).await })
+    };
+    assert_eq!(register(), Ok(()));
+    // Its answers are late, so the other one is asked.
     a.freeze();
-    wait_until("the other one is asked", LONG, || {
-        scene.registrar.passing(&app);
-        scene.consul.services().get("both-host").cloned()
-    });
-    // An agent that does not answer does not hold up those who leave for long.
-    let begun = Instant::now();
-    assert_eq!(scene.deregister("both-host", LONG), Deregistration::Acknowledged);
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
-    assert_eq!(scene.consul.services(), json!({}));
+    assert_eq!(register(), Err(Error::Timeout(second)));
+    assert_eq!(register(), Ok(()));
+    assert!(b.services().get("both-host").is_some());
     a.thaw();
-    assert!(a.services().get("both-host").is_some(), "or this test proves nothing");
-    scene.registrar.passing(&app);
-    wait_until("it is back at the other", LONG, || {
-        scene.consul.services().get("both-host").cloned()
-    });
-    wait_until("it is gone from both", LONG, || {
-        assert_eq!(scene.deregister("both-host", LONG), Deregistration::Acknowledged);
-        let (left, right) = (a.services(), scene.consul.services());
-        if (&left, &right) == (&json!({}), &json!({})) { Ok(()) } else { Err(format!("{left}")) }
-    });
+    assert!(a.services().get("both-host").is_some());
+    assert_eq!(deregister(), Ok(()));
+    assert_eq!((a.services(), b.services()), (json!({}), json!({})));
+
+    // An agent that does not answer does not hold up those who leave.
+    assert_eq!(register(), Ok(()));
+    b.freeze();
+    assert_eq!(register(), Err(Error::Timeout(second)));
+    assert_eq!(register(), Ok(()));
+    let begun = Instant::now();
+    assert_eq!(deregister(), Ok(()));
+    assert!(begun.elapsed() < 2 * second, "{:?}", begun.elapsed());
+    assert_eq!(a.services(), json!({}));
 }
 
 /// As a real server without one.

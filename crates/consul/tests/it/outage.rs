@@ -11,6 +11,10 @@ use crate::support::{LONG, Runtime, Scene, client_with, lines, listen, registrat
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// A heartbeat (a second at most), Consul's own work for it, and what a machine with other things to
+/// do needs. A comparison would take ten seconds.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
 fn query(service: &str) -> Query {
     Query {
         service: service.to_owned(),
@@ -59,8 +63,7 @@ fn an_agent_that_comes_back_empty_is_whole_within_a_heartbeat_and_two_lines_tell
     wait_until("the outage is noticed", LONG, || scene.lines(log::Level::Warn).pop());
     // Some more heartbeats fall into the outage.
     scene.consul.restart_empty();
-    // A heartbeat, and Consul's own work for it.
-    wait_for_passing(&scene.consul, 20, SECOND + SECOND / 2);
+    wait_for_passing(&scene.consul, 20, HEARTBEAT);
     scene.wait_for("sick", "critical");
 
     let told = scene.lines(log::Level::Info);
@@ -87,7 +90,7 @@ fn an_outage_longer_than_the_ttl_is_made_good() {
     let dead = Instant::now();
     wait_until("it was down for three times the ttl", LONG, || dead.elapsed() > 3 * SECOND);
     scene.consul.restart_empty();
-    wait_for_passing(&scene.consul, 20, SECOND);
+    wait_for_passing(&scene.consul, 20, HEARTBEAT);
     assert_eq!(scene.lines(log::Level::Warn).len(), 1);
     assert_eq!(scene.lines(log::Level::Info).len(), 2);
 }
@@ -112,7 +115,7 @@ fn a_frozen_agent_is_whole_within_a_heartbeat_of_its_thaw() {
     assert!(told.ends_with("does not answer: no answer within 1s; retrying"), "{told}");
     wait_until("it was frozen for longer than the ttl", LONG, || frozen.elapsed() > 4 * SECOND);
     scene.consul.thaw();
-    wait_for_passing(&scene.consul, 20, SECOND + SECOND / 2);
+    wait_for_passing(&scene.consul, 20, HEARTBEAT);
     wait_until("the end is told", LONG, || scene.lines(log::Level::Info).len() == 2);
     // Probes, one at a time: not one for each service.
     let failed = scene.lines(log::Level::Debug).len();

@@ -246,7 +246,7 @@ impl Engine {
         if let (Some(watch), Some(seen)) = (config.watches.get(id.0), seen) {
             let what = match seen {
                 Seen::Instances(_) => "healthy",
-                Seen::Entries(_) => "keys",
+                Seen::Entries(_) => "found",
             };
             log::info!("{} has changed: {} {what}", watch.name, seen.len());
             self.count_instances(id, seen.len());
@@ -337,7 +337,9 @@ impl Engine {
                 Action::Deregister(job, number) => self.discovery.deregister(job, number),
                 Action::Mark(job, number) => self.discovery.mark(job, number),
                 Action::Stand(election) => self.discovery.stand(election),
-                Action::Resign(election) => self.discovery.elections.resign(election),
+                Action::Resign(election) => {
+                    self.inputs.extend(self.discovery.elections.resign(election));
+                }
                 Action::Watch(watch) => self.discovery.watch(watch),
                 Action::Published(event) => self.published(event),
                 Action::Unreachable(job) => {

@@ -16,7 +16,7 @@ use config::{
     job::{ElectionEvent, JobId, Trigger},
 };
 
-use super::{Action, Machine, Maintenance, Phase, StopStep};
+use super::{Action, Machine, Maintenance, Phase, Run, StopStep};
 
 /// How long maintenance waits for what is hooked to `demoted` and has no `timeout`.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,6 +32,8 @@ pub(super) enum Candidacy {
     Leading,
     /// We are `demoted`; what is hooked to that runs, at most until then. We still have the lock.
     SteppingDown {
+        /// When the jobs were told.
+        since: Instant,
         /// When waiting for hooks ends; `None`: when they end.
         until: Option<Instant>,
     },
@@ -44,7 +46,7 @@ pub(super) enum Candidacy {
 impl Candidacy {
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
-            Candidacy::SteppingDown { until } => *until,
+            Candidacy::SteppingDown { until, .. } => *until,
             _ => None,
         }
     }
@@ -100,33 +102,35 @@ impl Machine {
             };
             let patience = self.config.jobs.iter().filter_map(patience).max();
             let until = now.checked_add(patience.unwrap_or(PATIENCE).max(PATIENCE));
-            self.step_down(id, until);
+            self.step_down(id, until, now);
         }
     }
 
     /// Steps down from the elections that are chosen, as part of a stop.
-    pub(super) fn step_down_for_good(&mut self, chosen: impl Fn(ElectionId) -> bool) {
+    pub(super) fn step_down_for_good(&mut self, chosen: impl Fn(ElectionId) -> bool, now: Instant) {
         for id in self.election_ids().filter(|id| chosen(*id)) {
-            self.step_down(id, self.limits.hooks);
+            self.step_down(id, self.limits.hooks, now);
         }
     }
 
-    fn step_down(&mut self, id: ElectionId, limit: Option<Instant>) {
+    fn step_down(&mut self, id: ElectionId, limit: Option<Instant>, now: Instant) {
         let Some(candidacy) = self.elections.get_mut(id.0) else { return };
         match candidacy {
             Candidacy::Standing => self.resign(id),
             Candidacy::Leading => {
-                *candidacy = Candidacy::SteppingDown { until: limit };
+                *candidacy = Candidacy::SteppingDown { since: now, until: limit };
                 self.publish(Trigger::Election(id, ElectionEvent::Demoted));
             }
-            Candidacy::SteppingDown { until } => *until = until.iter().copied().chain(limit).min(),
+            Candidacy::SteppingDown { until, .. } => {
+                *until = until.iter().copied().chain(limit).min();
+            }
             Candidacy::Out | Candidacy::GivingWay | Candidacy::Resigning => {}
         }
     }
 
     pub(super) fn tick_elections(&mut self, now: Instant) {
         for id in self.election_ids() {
-            if let Some(Candidacy::SteppingDown { until: Some(at) }) = self.elections.get(id.0)
+            if let Some(Candidacy::SteppingDown { until: Some(at), .. }) = self.elections.get(id.0)
                 && *at <= now
             {
                 self.give_way(id);
@@ -138,9 +142,10 @@ impl Machine {
     pub(super) fn advance_elections(&mut self) -> bool {
         let mut moved = false;
         for id in self.election_ids() {
-            let hook = Trigger::Election(id, ElectionEvent::Demoted);
             match self.elections.get(id.0) {
-                Some(Candidacy::SteppingDown { .. }) if self.hooks_have_ended(hook) => {
+                Some(Candidacy::SteppingDown { since, .. })
+                    if self.hooks_of_demotion_have_ended(id, *since) =>
+                {
                     self.give_way(id);
                 }
                 Some(Candidacy::GivingWay) if !self.still_acts(id) => self.resign(id),
@@ -149,6 +154,20 @@ impl Machine {
             moved = true;
         }
         moved
+    }
+
+    /// As [`Machine::hooks_have_ended`]; but what has been running before and was not started for
+    /// this may run on: a replica that an earlier demotion has begun.
+    fn hooks_of_demotion_have_ended(&self, id: ElectionId, since: Instant) -> bool {
+        let hook = Trigger::Election(id, ElectionEvent::Demoted);
+        self.events.is_empty()
+            && self.ids().all(|job| match self.job(job).run {
+                Run::Running { since: begun, held, .. } => {
+                    (begun < since && held.is_none()) || !self.is_hooked(job, hook)
+                }
+                Run::Resting { .. } => !self.is_hooked(job, hook),
+                _ => true,
+            })
     }
 
     fn give_way(&mut self, id: ElectionId) {
@@ -235,10 +254,13 @@ impl Machine {
 
     /// Whether a job is about to do what it does when we are demoted, so that a stop has to wait.
     pub(super) fn is_hook_of_a_demotion(&self, job: JobId) -> bool {
-        self.election_ids().any(|id| {
-            matches!(self.elections.get(id.0), Some(Candidacy::SteppingDown { .. }))
-                && self.is_hooked(job, Trigger::Election(id, ElectionEvent::Demoted))
-        })
+        let when = &self.spec(job).when;
+        let can_start = !self.job(job).run.has_begun() || when.repeats();
+        can_start
+            && self.election_ids().any(|id| {
+                matches!(self.elections.get(id.0), Some(Candidacy::SteppingDown { .. }))
+                    && self.is_hooked(job, Trigger::Election(id, ElectionEvent::Demoted))
+            })
     }
 
     /// Whether an event of an election can still come.

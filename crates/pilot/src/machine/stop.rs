@@ -127,7 +127,7 @@ impl Machine {
         self.successor = None;
         self.limit_stop(now);
         let limit = self.limits.hooks;
-        self.step_down_for_good(|_| true);
+        self.step_down_for_good(|_| true, now);
         self.publish(Trigger::Global(GlobalEvent::Shutdown));
         for id in self.ids() {
             match &mut self.job_mut(id).stop {

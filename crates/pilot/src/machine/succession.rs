@@ -128,7 +128,7 @@ impl Machine {
         self.limit_stop(now);
         let kept = kept(&self.config, &next, |id| self.has_waited_in_vain(id));
         self.successor = Some(Successor { config: next, kept: kept.clone(), signals: Vec::new() });
-        self.step_down_for_good(|id| kept.place_of_election(id).is_none());
+        self.step_down_for_good(|id| kept.place_of_election(id).is_none(), now);
         for id in self.ids() {
             if self.is_to_stop(id) && !self.is_hook_of_a_demotion(id) {
                 self.begin_stop(id);

@@ -171,3 +171,51 @@ fn in_2x_a_backends_command_is_told_too() {
     assert_eq!(first["after"][0]["port"], 1);
     stop(&mut run);
 }
+
+/// Two watches of one name are one source, and a file is about the one that has changed; others
+/// that have changed meanwhile stand beside it. A reload forgets nothing, and a new job begins with
+/// nothing.
+#[test]
+fn several_watches_and_a_reload() {
+    let consul = Consul::start();
+    let watches = json!([{ "name": "db", "interval": 1, "tag": "standby" },
+        { "name": "db", "interval": 1, "tag": "primary" },
+        { "name": "cache", "interval": 1 }]);
+    let when = json!({ "any": [{ "source": "watch.db", "each": "changed" },
+        { "source": "watch.cache", "each": "changed" }] });
+    let config = catalogued_jobs(&consul, watches, noting(when));
+    let run = pilot(config.clone()).script("note", NOTE).spawn();
+    await_look(&run, "/watches/2/instances", json!([]));
+    run.write("wait", "");
+    register(&consul, "db-1", 1);
+    let first = told(&run, 1).remove(0);
+    assert_eq!((&first["tag"], first.get("also")), (&json!("primary"), None));
+    // Both while it runs: the last one has started it.
+    register(&consul, "db-2", 2);
+    await_look(&run, "/watches/1/instances/1/id", "db-2");
+    consul.register(json!({ "ID": "cache-1", "Name": "cache", "Port": 3 }));
+    await_look(&run, "/watches/2/instances/0/id", "cache-1");
+
+    let mut next = config;
+    let mut new = next["jobs"][0].clone();
+    new["name"] = json!("new");
+    new["exec"] = json!(["sh", "-c", "tr -d '\\n' <$CONTAINERPILOT_CHANGE >>new; echo >>new"]);
+    next["jobs"].as_array_mut().unwrap().insert(0, new);
+    next["watches"].as_array_mut().unwrap().swap(0, 2);
+    run.write("app.json", next.to_string());
+    let socket = run.path("control.socket");
+    testkit::http("POST", socket.to_str().unwrap(), "/v3/reload", "").unwrap();
+    await_look(&run, "/generation", 2);
+    fs::remove_file(run.path("wait")).unwrap();
+
+    let second = told(&run, 2).remove(1);
+    assert_eq!(second["watch"], "cache", "{second}");
+    assert_eq!((&second["before"], &second["after"][0]["id"]), (&json!([]), &json!("cache-1")));
+    let also = &second["also"][0];
+    assert_eq!((&also["watch"], &also["tag"]), (&json!("db"), &json!("primary")), "{second}");
+    assert_eq!(also["before"], first["after"]);
+    assert_eq!(also["after"].as_array().unwrap().len(), 2);
+    assert_eq!(second["also"].as_array().unwrap().len(), 1, "nothing has become of standbys");
+    let new: Value = serde_json::from_str(&await_lines(&run, "new", 1)[0]).unwrap();
+    assert_eq!(new["before"], json!([]), "{new}");
+}

@@ -40,6 +40,11 @@ fn a_2x_application_on_etcd() {
         "preStop": "./hook preStop", "postStop": "./hook postStop",
         "services": [{ "name": "app", "port": 8000, "interfaces": "static:127.0.0.1",
             "health": "test ! -e sick", "poll": 1, "ttl": 3, "tags": ["a"] }],
+        "coprocesses": [{ "name": "helper", "command": "./serve helper", "restarts": "unlimited" }],
+        "tasks": [{ "name": "task", "command": "touch task", "frequency": "1s", "timeout": "1s" }],
+        "telemetry": { "port": testkit::free_port(), "interfaces": "static:127.0.0.1",
+            "sensors": [{ "name": "answer", "help": "-", "type": "gauge", "poll": 1,
+                "check": "echo 42" }] },
         "backends": [{ "name": "db", "poll": 1, "onChange": "./note" }] });
     let mut run = pilot(config)
         .args(["./serve", "app"])
@@ -50,6 +55,8 @@ fn a_2x_application_on_etcd() {
     let app = await_registered(&etcd, &run, "app", 1).remove(0);
     assert_eq!((&app["id"], &app["port"]), (&json!(instance("app")), &json!(8000)));
     assert_eq!(app["tags"], json!(["a"]));
+    await_registered(&etcd, &run, "containerpilot", 1);
+    wait_until("the task has run", PATIENCE, || run.path("task").exists());
     put(&etcd, "db", "db-1", 1);
     let change: Value = serde_json::from_str(&await_lines(&run, "changes", 1)[0]).unwrap();
     assert_eq!((&change["before"], &change["after"][0]["id"]), (&json!([]), &json!("db-1")));
@@ -65,7 +72,10 @@ fn a_2x_application_on_etcd() {
     await_registered(&etcd, &run, "app", 1);
     let (finished, _) = stop(&mut run);
     assert_eq!(exit_code(&finished), 0, "{finished:?}");
-    assert_eq!(lines(&run, "journal"), ["preStart", "preStop", "app stops", "postStop"]);
+    assert_eq!(
+        lines(&run, "journal"),
+        ["preStart", "preStop", "app stops", "postStop", "helper stops"]
+    );
     assert_eq!(registered(&etcd, "app"), [Value::Null; 0]);
 }
 

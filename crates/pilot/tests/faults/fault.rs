@@ -52,6 +52,7 @@ impl Fault {
             Arrangement::Development => "development",
             Arrangement::Etcd => "etcd",
             Arrangement::ConsulCluster => "3 consuls",
+            Arrangement::ConsulServers => "3 addresses",
             Arrangement::EtcdCluster => "3 etcds",
             Arrangement::HostsFile => "hosts file",
             Arrangement::NameServer => "name server",
@@ -78,15 +79,22 @@ pub(crate) fn all() -> Vec<Fault> {
     // The longest first.
     all.add(ConsulCluster, Redundant, Told::Perhaps, "leader lost", lose_leader, regain_all);
     all.add(ConsulCluster, Redundant, Told::Trouble, "quorum lost", lose_quorum, regain_all);
+    all.add(ConsulServers, Loud, Told::Perhaps, "server lost", lose_first, regain_all);
+    all.add(ConsulServers, Silent, Told::Perhaps, "server frozen", freeze, thaw);
+    all.add(EtcdCluster, Redundant, Told::Perhaps, "member lost", lose_first, regain_all);
+    all.add(EtcdCluster, Redundant, Told::Perhaps, "member frozen", freeze, thaw);
+    all.add(EtcdCluster, Redundant, Told::Perhaps, "member isolated", isolate, join);
+    all.add(EtcdCluster, Redundant, Told::Perhaps, "leader lost", lose_leader, regain_all);
+    all.add(EtcdCluster, Loud, Told::Trouble, "quorum lost", lose_quorum, regain_all);
     for arrangement in [HostsFile, NameServer] {
         all.add(arrangement, Silent, Told::Outage, "another address", lose_the_address, move_on);
     }
-    for arrangement in [Consul, Development] {
+    for arrangement in [Consul, Etcd, Development] {
         all.add(arrangement, Silent, Told::Outage, "frozen", freeze, thaw);
         all.add(arrangement, Silent, Told::Outage, "unreachable", cut, heal);
         all.add(arrangement, Loud, Told::Outage, "restarted empty", kill, return_empty);
     }
-    for arrangement in [Consul] {
+    for arrangement in [Consul, Etcd] {
         all.add(arrangement, Loud, Told::Outage, "killed", kill, return_with_memory);
         for (what, strike, told) in moods {
             all.add(arrangement, Loud, told, what, strike, be_honest);
@@ -153,10 +161,29 @@ fn heal(world: &mut World) {
 }
 
 fn lose(world: &mut World, index: usize) {
-    if let Some(proxy) = world.proxies.get(index).filter(|_| world.is_etcd()) {
+    if let Some(proxy) = world.door(index) {
         proxy.set(Mood::Refusing);
     }
     world.servers[index].kill();
+}
+
+/// The member that the program speaks to.
+fn lose_first(world: &mut World) {
+    world.lost.push(0);
+    lose(world, 0);
+}
+
+/// The member that the program speaks to has no part in the cluster any more, and does not know.
+fn isolate(world: &mut World) {
+    for other in &world.servers[1..] {
+        world.network.cut(world.servers[0].host(), other.host());
+    }
+}
+
+fn join(world: &mut World) {
+    for other in &world.servers[1..] {
+        world.network.heal(world.servers[0].host(), other.host());
+    }
 }
 
 fn leader(world: &World) -> usize {
@@ -180,7 +207,7 @@ fn lose_quorum(world: &mut World) {
 fn regain_all(world: &mut World) {
     for index in std::mem::take(&mut world.lost) {
         world.servers[index].restart();
-        if let Some(proxy) = world.proxies.get(index).filter(|_| world.is_etcd()) {
+        if let Some(proxy) = world.door(index) {
             proxy.set(Mood::Honest);
         }
     }

@@ -16,6 +16,8 @@
 
 mod domain_name_server;
 mod fault;
+#[path = "../support/program.rs"]
+mod program;
 mod registry;
 mod scene;
 #[path = "../support/mod.rs"]

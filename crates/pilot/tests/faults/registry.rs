@@ -12,7 +12,6 @@ use crate::support::PATIENCE;
 
 /// Which hosts there are, and what runs in them. The program is always in the host `app`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "the program does not know etcd yet")]
 pub(crate) enum Arrangement {
     /// One Consul server, in a host of its own.
     Consul,
@@ -22,6 +21,8 @@ pub(crate) enum Arrangement {
     Etcd,
     /// Three Consul servers, and beside the program an agent that is none.
     ConsulCluster,
+    /// Three Consul servers, all of which the program knows; there is no agent beside it.
+    ConsulServers,
     /// Three etcd members, all of which the program knows.
     EtcdCluster,
     /// Two Consul servers that do not know each other. The program knows a name, which leads to
@@ -60,12 +61,12 @@ impl World {
         let names: &[&str] = match arrangement {
             Consul | Development | Etcd => &["one"],
             HostsFile | NameServer => &["one", "two"],
-            ConsulCluster | EtcdCluster => &["one", "two", "three"],
+            ConsulCluster | ConsulServers | EtcdCluster => &["one", "two", "three"],
         };
         let network = Network::new(&[&["app"], names].concat());
         let hosts: Vec<Host> = names.iter().map(|name| network.host(name)).collect();
         let servers = match arrangement {
-            Consul | ConsulCluster => Server::consuls(&hosts),
+            Consul | ConsulCluster | ConsulServers => Server::consuls(&hosts),
             Etcd | EtcdCluster => Server::etcds(&hosts),
             HostsFile | NameServer => {
                 hosts.chunks(1).flat_map(|alone| Server::consuls(alone)).collect()
@@ -102,7 +103,7 @@ impl World {
         self.network.host("app")
     }
 
-    pub(crate) fn is_etcd(&self) -> bool {
+    fn is_etcd(&self) -> bool {
         self.arrangement.is_etcd()
     }
 
@@ -118,7 +119,10 @@ impl World {
             Arrangement::HostsFile | Arrangement::NameServer => {
                 ("consul", json!(format!("{NAME}:{}", Server::CONSUL)))
             }
-            _ => ("consul", json!(addresses[0])),
+            Arrangement::ConsulServers => ("consul", json!({ "address": addresses })),
+            Arrangement::Consul | Arrangement::Development | Arrangement::ConsulCluster => {
+                ("consul", json!(addresses[0]))
+            }
         }
     }
 
@@ -136,10 +140,25 @@ impl World {
         requests as u64 + self.app().dialled()
     }
 
+    /// What stands before a server, if the program knows it.
+    pub(crate) fn door(&self, server: usize) -> Option<&Proxy> {
+        self.proxies.get(server).filter(|_| self.agent.is_none())
+    }
+
+    /// In the order in which we ask: in a cluster, those first whom the program asks last and whom
+    /// most faults spare.
+    fn all(&self) -> Vec<&Server> {
+        let mut all: Vec<&Server> = self.servers.iter().collect();
+        if matches!(self.arrangement, Arrangement::ConsulServers | Arrangement::EtcdCluster) {
+            all.reverse();
+        }
+        self.agent.iter().chain(all).collect()
+    }
+
     /// The answer of the first server that has one.
     fn request(&self, method: &str, path: &str, body: &str) -> Result<Response, String> {
         let mut last = Err("there is no server".to_owned());
-        for server in self.agent.iter().chain(&self.servers) {
+        for server in self.all() {
             last = send(server, method, path, body);
             if last.is_ok() {
                 break;
@@ -162,7 +181,7 @@ impl World {
             ("PUT", "/v1/agent/service/register", body)
         };
         let alone = matches!(self.arrangement, Arrangement::HostsFile | Arrangement::NameServer);
-        let all: Vec<&Server> = self.agent.iter().chain(&self.servers).collect();
+        let all = self.all();
         for server in if alone { &all[self.lost.len()..] } else { &all[..1] } {
             wait_until(&format!("{id} is registered"), PATIENCE, || {
                 std::thread::sleep(Duration::from_millis(20));
@@ -191,8 +210,26 @@ impl World {
             let services = entries.iter().map(|entry| &entry["Service"]);
             services.map(|s| json!([s["ID"], s["Port"], s["Tags"]])).collect::<Vec<_>>()
         };
+        let mut found: Vec<Value> = found;
+        if self.arrangement == Arrangement::ConsulServers {
+            // Servers that come back bring a copy, until somebody takes it out.
+            found.dedup();
+        }
         let wanted = [json!(["app-app", 8000, ["blue"]])];
         if found == wanted { Ok(()) } else { Err(format!("{found:?}")) }
+    }
+
+    /// Waits until no copy of our service is left, passing or not.
+    #[track_caller]
+    pub(crate) fn await_one_copy(&self) {
+        if self.arrangement == Arrangement::ConsulServers {
+            wait_until("one server has it", PATIENCE, || {
+                std::thread::sleep(Duration::from_millis(50));
+                let answer = self.request("GET", "/v1/catalog/service/app", "")?;
+                let count = answer.json().as_array().map_or(0, Vec::len);
+                if count == 1 { Ok(()) } else { Err(answer.body) }
+            });
+        }
     }
 
     /// Whether the registry says that our service is not there or not passing; an error is no

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use serde_json::json;
 use testkit::{Program, Running, wait_until};
 
 use crate::fault::{Fault, Manner, Told};
+use crate::program::program;
 use crate::registry::World;
 use crate::support::{
     APP, COPROCESS, Identity, PATIENCE, await_lines, await_more_lines, last_process, lines, output,
@@ -80,12 +80,6 @@ struct Scene {
     children: [Identity; 2],
 }
 
-/// The static program, if it was built: it resolves names in its own way.
-fn program() -> PathBuf {
-    let built = std::env::var_os("CONTAINERPILOT_STATIC");
-    built.map_or_else(|| env!("CARGO_BIN_EXE_containerpilot").into(), PathBuf::from)
-}
-
 /// Lets it happen and watches.
 pub(crate) fn play(fault: &Fault) -> Report {
     let mut scene = Scene::start(World::start(fault.arrangement));
@@ -111,6 +105,7 @@ pub(crate) fn play(fault: &Fault) -> Report {
     assert!(asked <= bound, "asked {asked} times in {lasted:?}");
     let grown = scene.memory() - memory;
     assert!(grown <= GROWTH, "{grown} kB more memory than before");
+    scene.world.await_one_copy();
     // The watch is not deaf.
     scene.world.put_other("other-2");
     await_lines(&scene.run, "changes", 2);

@@ -272,3 +272,43 @@ fn a_candidate_stands_from_the_start_and_not_during_maintenance() {
     let actions = machine.on(Input::Maintenance(Maintenance::Off), now);
     assert!(actions.contains(&Action::Stand(PRIMARY)));
 }
+
+#[test]
+fn what_an_earlier_demotion_has_begun_is_no_reason_to_wait() {
+    let mut config = standing();
+    config.jobs[2].when = on(DEMOTED, Frequency::Once);
+    let inputs = vec![
+        (100, Input::Elected(PRIMARY)),
+        (200, Input::Demoted(PRIMARY)),
+        (300, Input::Elected(PRIMARY)),
+        (500, STOP),
+    ];
+    // `app`, `elected`, `demoted`, `elected`.
+    let behaviours = script(vec![FOREVER, lives(20, 0), FOREVER, lives(20, 0), FOREVER]);
+    let mut world = World::new(config, behaviours, inputs);
+    world.run(seconds(30));
+    assert_eq!(world.terminated[&JobId(2)], millis(500), "it stops with all others");
+    assert_eq!(world.resignations, [(millis(500), PRIMARY)]);
+}
+
+#[test]
+fn the_reason_of_a_held_start_survives_a_reload() {
+    use super::super::{Instances, Reason};
+    use config::{job::WatchEvent, watch::WatchId};
+    let watched = |place: usize| {
+        let mut note = job("note");
+        note.when = on(Trigger::Watch(WatchId(place), WatchEvent::Changed), Frequency::Each);
+        let mut config = configuration(vec![job("app"), note], 2);
+        config.watches[1 - place].name = "another".into();
+        config
+    };
+    let changed = |at| (at, Input::Changed(WatchId(0), Instances::Some));
+    let behaviours = script(vec![FOREVER, lives(700, 0), FOREVER]);
+    let mut world = World::new(watched(0), behaviours, vec![changed(100), changed(200)]);
+    world.reload_at(500, watched(1));
+    world.run(seconds(2));
+    let of_note = world.reasons.iter().filter(|(job, _)| *job == JobId(1));
+    let reasons: Vec<Reason> = of_note.map(|(_, reason)| *reason).collect();
+    let changed = |place| Reason::Watch(WatchId(place), WatchEvent::Changed);
+    assert_eq!(reasons, [changed(0), changed(1)]);
+}
