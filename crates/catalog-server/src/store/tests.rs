@@ -239,7 +239,7 @@ fn a_different_answer_has_a_higher_index() {
     let (mut store, mut now) = (store(), Instant::now());
     let mut seen: Vec<(u64, String)> =
         topics.iter().map(|topic| (store.index(topic), answer(&store, topic))).collect();
-    for step in 0..1500 {
+    for step in 0..800 {
         let (ids, names, keys) = (["1", "2", "3"], ["a", "b", "c"], ["k", "k/1", "k/2", "l"]);
         let id = ids[pick(3)];
         let status = [Status::Passing, Status::Warning, Status::Critical][pick(3)];

@@ -175,7 +175,10 @@ impl Table {
     pub(super) fn recovered(&mut self, now: Instant) {
         for row in self.rows.values_mut() {
             row.compare_at = now;
-            row.retry_at = None;
+            // Whoever leaves may be waiting for what arrives late just now, after the outage.
+            if row.leave.is_none() {
+                row.retry_at = None;
+            }
         }
     }
 
@@ -266,8 +269,9 @@ impl Table {
             .entry(Arc::from(wanted.id.as_str()))
             .or_insert_with(|| Row::new(Arc::clone(wanted), self.expiry, now));
         if !Arc::ptr_eq(&row.registration, wanted) && row.registration != *wanted {
-            // The old check would stay, and expire.
-            if row.registration.check_id != wanted.check_id && row.reached && row.leave.is_none() {
+            // The old check would stay, and expire; also one that is on its way.
+            let other_check = row.registration.check_id != wanted.check_id;
+            if other_check && (row.reached || row.busy) && row.leave.is_none() {
                 let registration = Arc::clone(&row.registration);
                 let until = now + REPLACING;
                 row.leave = Some(Leave { registration, waiters: Vec::new(), until, reason: None });

@@ -17,6 +17,8 @@ mod health;
 mod maintenance;
 mod reach;
 mod run;
+#[cfg(test)]
+mod samples;
 mod stop;
 mod succession;
 #[cfg(test)]

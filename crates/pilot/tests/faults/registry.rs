@@ -210,8 +210,26 @@ impl World {
             let services = entries.iter().map(|entry| &entry["Service"]);
             services.map(|s| json!([s["ID"], s["Port"], s["Tags"]])).collect::<Vec<_>>()
         };
+        let mut found: Vec<Value> = found;
+        if self.arrangement == Arrangement::ConsulServers {
+            // Servers that come back bring a copy, until somebody takes it out.
+            found.dedup();
+        }
         let wanted = [json!(["app-app", 8000, ["blue"]])];
         if found == wanted { Ok(()) } else { Err(format!("{found:?}")) }
+    }
+
+    /// Waits until no copy of our service is left, passing or not.
+    #[track_caller]
+    pub(crate) fn await_one_copy(&self) {
+        if self.arrangement == Arrangement::ConsulServers {
+            wait_until("one server has it", PATIENCE, || {
+                std::thread::sleep(Duration::from_millis(50));
+                let answer = self.request("GET", "/v1/catalog/service/app", "")?;
+                let count = answer.json().as_array().map_or(0, Vec::len);
+                if count == 1 { Ok(()) } else { Err(answer.body) }
+            });
+        }
     }
 
     /// Whether the registry says that our service is not there or not passing; an error is no

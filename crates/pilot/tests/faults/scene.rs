@@ -105,6 +105,7 @@ pub(crate) fn play(fault: &Fault) -> Report {
     assert!(asked <= bound, "asked {asked} times in {lasted:?}");
     let grown = scene.memory() - memory;
     assert!(grown <= GROWTH, "{grown} kB more memory than before");
+    scene.world.await_one_copy();
     // The watch is not deaf.
     scene.world.put_other("other-2");
     await_lines(&scene.run, "changes", 2);

@@ -180,6 +180,24 @@ fn a_new_definition_is_registered_and_a_new_check_replaces_the_old_one() {
 }
 
 #[test]
+fn a_check_that_is_replaced_while_it_is_registered_is_taken_out_if_it_got_there() {
+    let now = Instant::now();
+    let refused = Error::Unreachable("no".into());
+    for (outcome, after) in
+        [(Ok(true), vec![Verb::Deregister, PASSING]), (Err(refused), vec![PASSING])]
+    {
+        let (mut table, a) = (Table::default(), registration("a"));
+        table.passing(&a, now);
+        let job = table.take(now).unwrap();
+        let other = Arc::new(Registration { check_id: "a".into(), ..(*a).clone() });
+        table.passing(&other, now);
+        table.done(&job, outcome, now);
+        assert_eq!(verbs(&mut table, Ok(true), now), after);
+        assert!(table.is_registered("a"));
+    }
+}
+
+#[test]
 fn nothing_follows_a_deregistration_unless_it_is_asked_for_anew() {
     let now = Instant::now();
     let until = now + SECOND;
@@ -226,6 +244,9 @@ fn a_registration_that_may_arrive_late_is_deregistered_twice() {
     let mut gone = leave(&mut table, "a", now + SECOND);
     assert_eq!(verbs(&mut table, Ok(true), now), [Verb::Deregister]);
     assert!(gone.try_recv().is_err());
+    // Its answer has ended the outage in which the registration was lost.
+    table.recovered(now);
+    assert_eq!(verbs(&mut table, Ok(true), now), []);
     let again = table.plan(now).wake.unwrap();
     assert_eq!(verbs(&mut table, Ok(true), again), [Verb::Deregister]);
     assert_eq!(gone.try_recv(), Ok(Deregistration::Acknowledged));
