@@ -186,7 +186,7 @@ fn a_check_that_is_replaced_while_it_is_registered_is_taken_out_if_it_got_there(
     for (outcome, after) in
         [(Ok(true), vec![Verb::Deregister, PASSING]), (Err(refused), vec![PASSING])]
     {
-        let (mut table, a) = (Table::default(), registration("a"));
+        let (mut table, a) = (empty(), registration("a"));
         table.passing(&a, now);
         let job = table.take(now).unwrap();
         let other = Arc::new(Registration { check_id: "a".into(), ..(*a).clone() });
