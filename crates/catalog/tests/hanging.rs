@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use catalog::memory::{Memory, Mood, Time};
 use catalog::{
-    Answer, Candidacy, Catalog, Demotion, Election, Entries, Error, Holding, Index, KeyQuery,
-    Leadership, Query, Reachability, Registered, Registration, Session, SessionTerms, Snapshot,
-    Status, Token, campaign, campaign_with, watch,
+    Answer, Candidacy, Catalog, Demotion, Election, Entries, Error, Expiry, Holding, Index,
+    KeyQuery, Leadership, Query, Reachability, Registered, Registration, Session, SessionTerms,
+    Snapshot, Status, Token, campaign, campaign_with, watch,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch as cell;
@@ -54,6 +54,10 @@ impl Drop for Counted<'_> {
 impl Catalog for Hanging {
     fn reachability(&self) -> &Reachability {
         self.memory.reachability()
+    }
+
+    fn expiry(&self) -> Expiry {
+        self.memory.expiry()
     }
 
     fn register<'a>(
