@@ -7,7 +7,7 @@ use config::{
     election::ElectionId,
     job::{
         Backoff, Condition, ElectionEvent, Frequency, GlobalEvent, Job, JobId, Need, Restarts,
-        SignalEvent, Trigger, When,
+        Role, SignalEvent, Trigger, When,
     },
 };
 
@@ -385,4 +385,29 @@ fn an_election_that_is_lost_counts_for_nothing_else() {
             assert_eq!(runs(&world), expected);
         }
     }
+}
+
+#[test]
+fn who_leads_again_is_not_demoted_by_what_came_before() {
+    let mut config = standing();
+    config.jobs.remove(1);
+    let (yes, no) = (Input::Elected(PRIMARY), Input::Demoted(PRIMARY));
+    for (last, expected) in [(yes, 1), (no, 2)] {
+        let inputs = vec![(100, yes), (200, no), (300, yes), (400, no), (500, last)];
+        let behaviours = script(vec![FOREVER, lives(450, 0), lives(20, 0)]);
+        let mut world = World::new(config.clone(), behaviours, inputs);
+        world.run(seconds(5));
+        assert_eq!(runs(&world), expected, "{last:?}");
+    }
+}
+
+#[test]
+fn the_exit_of_what_is_not_started_again_decides() {
+    let mut config = leading(on(ELECTED, Frequency::Once), Restarts::Limit(3));
+    config.jobs[1].role = Role::Essential;
+    let inputs = vec![(100, Input::Elected(PRIMARY)), (200, Input::Demoted(PRIMARY))];
+    let mut world =
+        World::new(config, script(vec![FOREVER, lives(400, 7), FOREVER, FOREVER]), inputs);
+    world.run(seconds(5));
+    assert_eq!(world.exit.map(|(_, code)| code), Some(7));
 }
