@@ -7,9 +7,9 @@
 //! file is the job's user's alone, and gone when the process is.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, BufWriter, Write},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, fchown},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown},
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -125,7 +125,6 @@ impl Changes {
         // Watches of one name are one source; the one that has changed stands first.
         changes.sort_by_key(|(other, change)| (*other, change.before == change.after));
         let mut changes = changes.into_iter().map(|(_, change)| change);
-        told.last = last;
         told.run = Some(start.clone());
         let first = changes.next()?;
         let others: Vec<Change<'_>> =
@@ -142,7 +141,11 @@ impl Changes {
             Ok(path)
         });
         match written {
-            Ok(path) => Some(path),
+            Ok(path) => {
+                told.last = last;
+                Some(path)
+            }
+            // Nothing was told: what it says comes with the next one.
             Err(error) => {
                 self.ended(job);
                 let complaint = error.to_string();
@@ -228,19 +231,30 @@ impl Folder {
     }
 
     fn make() -> io::Result<Folder> {
+        Folder::below(&[Path::new("/run"), &std::env::temp_dir()])
+    }
+
+    /// In the first of these where that can be done. The error, which is that of the last one, is
+    /// the same each time.
+    fn below(parents: &[&Path]) -> io::Result<Folder> {
         let moment = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let name = format!("containerpilot-{}-{:x}", std::process::id(), moment.as_nanos());
-        let mut builder = DirBuilder::new();
-        builder.mode(0o711);
-        let own = PathBuf::from("/run").join(&name);
-        if builder.create(&own).is_ok() {
-            return Ok(Folder { path: own, files: 0 });
+        let mut failure = io::Error::from(io::ErrorKind::NotFound);
+        for parent in parents {
+            let path = parent.join(&name);
+            let made = DirBuilder::new().mode(0o700).create(&path).and_then(|()| {
+                // Whatever our umask is: jobs of other users pass through it.
+                fs::set_permissions(&path, Permissions::from_mode(0o711))
+            });
+            match made {
+                Ok(()) => return Ok(Folder { path, files: 0 }),
+                Err(error) => {
+                    let text = format!("in {}: {error}", parent.display());
+                    failure = io::Error::new(error.kind(), text);
+                }
+            }
         }
-        let path = std::env::temp_dir().join(name);
-        let named =
-            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-        builder.create(&path).map_err(named)?;
-        Ok(Folder { path, files: 0 })
+        Err(failure)
     }
 }
 
@@ -370,7 +384,7 @@ fn write_entry(out: &mut dyn Write, entry: &Entry) -> io::Result<()> {
     member(out, "{", "key", &entry.key)?;
     match std::str::from_utf8(&entry.value) {
         Ok(value) => member(out, ",", "value", value)?,
-        Err(_) => member(out, ",", "value64", &etcd::base64::encode(&entry.value))?,
+        Err(_) => member(out, ",", "value64", &catalog::base64::encode(&entry.value))?,
     }
     out.write_all(b"}")
 }
@@ -390,3 +404,6 @@ fn text(out: &mut dyn Write, text: &str) -> io::Result<()> {
 pub(super) fn variable(path: &Path) -> (std::ffi::OsString, std::ffi::OsString) {
     (CHANGE_VARIABLE.into(), path.into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,6 +53,8 @@ struct Instance {
 enum Presence {
     Never,
     Wanted,
+    /// As a critical one.
+    Marked,
 }
 
 /// How it stands with the catalog.
@@ -148,9 +150,13 @@ impl Discovery {
     /// The same, but the instance stays, as critical.
     pub(super) fn mark(&mut self, job: JobId, number: Deregistration) {
         let outcome = self.instance(job).map(|(registrar, instance)| {
+            let before = instance.presence;
+            if before == Presence::Wanted {
+                instance.presence = Presence::Marked;
+            }
             let id = instance.registration.id.clone();
             let outcome = registrar.mark(&id, MARK, DEREGISTRATION_PERSISTENCE);
-            (instance.presence, id, outcome)
+            (before, id, outcome)
         });
         self.departing.insert(number, job);
         self.departures.spawn(async move {
@@ -202,8 +208,10 @@ impl Discovery {
                 drop(left.registrar.deregister(id, DEREGISTRATION_PERSISTENCE));
             }
             if let Some(Registry { registrar, .. }) = registry {
-                instance.presence = Presence::Wanted;
-                if is_healthy(new) {
+                instance.presence = before.presence;
+                if before.presence == Presence::Marked {
+                    registrar.announce(&instance.registration, Status::Critical);
+                } else if is_healthy(new) {
                     registrar.passing(&instance.registration);
                 } else {
                     let status = instance.initial.unwrap_or(Status::Critical);
@@ -346,5 +354,74 @@ pub(super) fn registration(service: &Service) -> Registration {
         ttl: service.ttl,
         enable_tag_override: service.enable_tag_override,
         deregister_critical_after: service.deregister_critical_after,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, time::Instant};
+
+    use catalog::{Catalog, memory::Memory};
+
+    use super::*;
+    use crate::machine::{Input, Machine};
+
+    const WEB: JobId = JobId(0);
+
+    fn advertising(token: &str) -> Arc<Config> {
+        let text = r#"{ consul: { address: "c:1", token: "TOKEN" }, jobs: [{ name: "web",
+            exec: "web", port: 80, interfaces: "static:10.0.0.1", drain: { time: 2, mark: true },
+            health: { exec: "true", interval: 1, ttl: 5 } }] }"#;
+        let text = text.replace("TOKEN", token);
+        let source = config::Source { name: "app.json5".into(), text };
+        let host = config::Host {
+            environment: BTreeMap::new(),
+            hostname: "here".into(),
+            addresses: Vec::new(),
+        };
+        Arc::new(config::load(&source, &[], &host).unwrap())
+    }
+
+    fn discovery(config: &Config) -> (Discovery, Arc<Memory>) {
+        let memory = Arc::new(Memory::new());
+        let catalog: Arc<dyn Catalog> = Arc::clone(&memory) as _;
+        let mut discovery = Discovery::build(config, None).unwrap();
+        discovery.registry = Some(Registry::over(config.catalog.as_ref().unwrap(), catalog));
+        (discovery, memory)
+    }
+
+    async fn status(memory: &Memory) -> Status {
+        let look = async {
+            loop {
+                if let Some((_, status)) = memory.get("web-here") {
+                    return status;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), look).await.unwrap()
+    }
+
+    /// By another token, say, in the middle of maintenance, although its last check has passed.
+    #[tokio::test]
+    async fn what_is_marked_is_not_healthy_by_a_reload() {
+        let (config, next) = (advertising("one"), advertising("other"));
+        let now = Instant::now();
+        let mut machine = Machine::new(Arc::clone(&config), now);
+        machine.on(Input::Start, now);
+        machine.retire(Arc::clone(&next), now);
+        let (_, kept) = machine.succeed(|_| None, now).unwrap();
+        for marked in [false, true] {
+            let (mut before, memory) = discovery(&config);
+            before.passing(WEB);
+            assert_eq!(status(&memory).await, Status::Passing);
+            if marked {
+                before.mark(WEB, Deregistration::default());
+            }
+            let (mut after, memory) = discovery(&next);
+            after.keep(&mut before, &kept, |_| true);
+            let wanted = if marked { Status::Critical } else { Status::Passing };
+            assert_eq!(status(&memory).await, wanted);
+        }
     }
 }

@@ -176,6 +176,8 @@ impl Elections {
     /// with the variable and the token that is its value.
     pub(super) fn elected(&mut self, id: ElectionId, registry: &Registry) -> Option<(String, u64)> {
         let candidate = self.candidate(id)?;
+        // Since this was told we may have lost and won again, and have heard that already.
+        candidate.token = candidate.election.token().or(candidate.token);
         candidate.since = Instant::now();
         candidate.leaving = None;
         candidate.heartbeat(registry);
@@ -222,7 +224,9 @@ impl Elections {
             let beat =
                 self.candidates.iter().flatten().filter_map(|candidate| candidate.beat).min();
             tokio::select! {
-                Some(Ok((ticket, election, leadership))) = self.listening.join_next() => {
+                Some(heard) = self.listening.join_next() => {
+                    // One that was given up has ended. It must not keep us from hearing others.
+                    let Ok((ticket, election, leadership)) = heard else { continue };
                     let again = listen(&mut self.listening, ticket, election);
                     let Some(id) = self.id_of(ticket) else {
                         again.abort();
@@ -331,7 +335,78 @@ fn name_of(holder: &Holder) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeMap, time::Duration};
+
+    use catalog::{Catalog, memory::Memory};
+
     use super::*;
+
+    const A: ElectionId = ElectionId(0);
+    const B: ElectionId = ElectionId(1);
+
+    /// Two elections on a catalog in memory, and its keys.
+    fn two() -> (Elections, Registry, Arc<Memory>, [String; 2]) {
+        let text = r#"{ consul: "c:1", elections: [{ name: "a" }, { name: "b" }] }"#;
+        let source = config::Source { name: "app.json5".into(), text: text.into() };
+        let host = config::Host {
+            environment: BTreeMap::new(),
+            hostname: "here".into(),
+            addresses: Vec::new(),
+        };
+        let config = config::load(&source, &[], &host).unwrap();
+        let memory = Arc::new(Memory::new());
+        let catalog: Arc<dyn Catalog> = Arc::clone(&memory) as _;
+        let registry = Registry::over(config.catalog.as_ref().unwrap(), catalog);
+        let keys = [A, B].map(|id| config.elections[id.0].key.clone());
+        let mut elections = Elections::new(&config);
+        for id in [A, B] {
+            elections.stand(id, &registry);
+        }
+        (elections, registry, memory, keys)
+    }
+
+    async fn soon<T>(future: impl Future<Output = T>) -> T {
+        tokio::time::timeout(Duration::from_secs(30), future).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_is_given_up_keeps_nobody_from_being_heard() {
+        let (mut elections, registry, memory, [_, key]) = two();
+        for _ in [A, B] {
+            let vote = soon(elections.next(Some(&registry))).await;
+            assert!(matches!(vote, Vote::Elected(_)));
+        }
+        elections.candidates[A.0] = None;
+        let lost = async {
+            // The end of the first is heard in between.
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            memory.unset(&key);
+        };
+        let (vote, ()) = soon(async { tokio::join!(elections.next(Some(&registry)), lost) }).await;
+        assert!(matches!(vote, Vote::Demoted(B)));
+    }
+
+    /// What is told comes after what is heard, by as much as is queued.
+    #[tokio::test]
+    async fn who_is_told_late_finds_the_token_of_now() {
+        let (mut elections, registry, memory, [key, _]) = two();
+        elections.candidates[B.0] = None;
+        for lead in [true, false, true] {
+            let vote = soon(elections.next(Some(&registry))).await;
+            assert_eq!(matches!(vote, Vote::Elected(A)), lead);
+            if lead {
+                // The first time; the second lock is another one.
+                memory.unset(&key);
+            }
+        }
+        // The machine is told: elected, demoted, elected.
+        let elected = elections.elected(A, &registry);
+        assert!(elected.is_some());
+        elections.demoted(A, &registry);
+        assert_eq!(elections.elected(A, &registry), elected);
+    }
 
     #[test]
     fn who_holds_a_lock() {

@@ -43,9 +43,14 @@ impl Registry {
                 Arc::new(Etcd::build(options).map_err(|error| error.to_string())?)
             }
         };
+        Ok(Registry::over(settings, catalog))
+    }
+
+    /// What keeps our instances registered in a catalog that these settings name.
+    pub(super) fn over(settings: &config::Catalog, catalog: Arc<dyn Catalog>) -> Registry {
         // The task ends with the last handle, that is with the last configuration that uses it.
         let (registrar, _task) = Registrar::spawn(Arc::clone(&catalog));
-        Ok(Registry { settings: settings.clone(), catalog, registrar })
+        Registry { settings: settings.clone(), catalog, registrar }
     }
 
     /// Whether both are the same client.

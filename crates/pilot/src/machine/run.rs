@@ -38,11 +38,11 @@ impl Reason {
     }
 
     /// After this there came another event, and the process has not been started yet. It is told
-    /// of a watch's event whatever else has happened.
-    fn and(self, event: Trigger) -> Reason {
-        match (self, Reason::of(event)) {
-            (Reason::Watch(..), Reason::Other) => self,
-            (_, reason) => reason,
+    /// of a watch's event whatever else has happened, and a restart of what its last run was told.
+    fn and(self, later: Reason) -> Reason {
+        match (self, later) {
+            (Reason::Watch(..) | Reason::Restart, Reason::Other) => self,
+            (_, later) => later,
         }
     }
 }
@@ -124,11 +124,18 @@ impl Machine {
         let waiting = !self.job(id).run.has_begun();
         let (need, conditions) = match &spec.when {
             When::Every { after, .. } if *after == event && waiting => {
-                return self.begin(id, event, now);
+                return self.begin(id, Reason::of(event), now);
             }
             When::Every { .. } => return,
             When::On { need, conditions, .. } => (*need, conditions),
         };
+        if let Trigger::Election(election, event) = event {
+            // Who is demoted is not elected any more, whatever else comes that is needed.
+            for (condition, seen) in conditions.iter().zip(&mut self.job_mut(id).seen) {
+                *seen &= !matches!(condition.trigger, Trigger::Election(same, other)
+                    if same == election && other != event);
+            }
+        }
         let mut counts = false;
         for (condition, seen) in conditions.iter().zip(&mut self.job_mut(id).seen) {
             if condition.trigger == event {
@@ -143,29 +150,35 @@ impl Machine {
         for (condition, seen) in conditions.iter().zip(&mut job.seen) {
             *seen &= condition.frequency == Frequency::Once;
         }
-        self.triggered(id, event, now);
+        // Of several that it needed, whichever came last.
+        let needed = conditions.iter().filter(|condition| {
+            need == Need::All && (waiting || condition.frequency == Frequency::Each)
+        });
+        let reasons = needed.map(|condition| Reason::of(condition.trigger));
+        let reason = reasons.fold(Reason::Other, Reason::and).and(Reason::of(event));
+        self.triggered(id, reason, now);
     }
 
     /// What a job waits for has come.
-    fn triggered(&mut self, id: JobId, event: Trigger, now: Instant) {
+    fn triggered(&mut self, id: JobId, reason: Reason, now: Instant) {
         match &mut self.job_mut(id).run {
-            Run::Waiting { .. } => self.begin(id, event, now),
-            Run::Idle => self.start_process(id, Reason::of(event), now),
+            Run::Waiting { .. } => self.begin(id, reason, now),
+            Run::Idle => self.start_process(id, reason, now),
             Run::Running { held, .. } => {
-                *held = Some(held.map_or(Reason::of(event), |before| before.and(event)));
+                *held = Some(held.map_or(reason, |before| before.and(reason)));
             }
             // The run that is to come serves this trigger too.
-            Run::Resting { reason, .. } => *reason = reason.and(event),
+            Run::Resting { reason: before, .. } => *before = before.and(reason),
             Run::Over => {}
         }
     }
 
     /// The first start: from now on the job is advertised and checked too.
-    fn begin(&mut self, id: JobId, event: Trigger, now: Instant) {
+    fn begin(&mut self, id: JobId, reason: Reason, now: Instant) {
         if let When::Every { interval, .. } = self.spec(id).when {
             self.job_mut(id).period = now.checked_add(interval);
         }
-        self.start_process(id, Reason::of(event), now);
+        self.start_process(id, reason, now);
         self.advertise(id, now);
     }
 
@@ -213,7 +226,10 @@ impl Machine {
             }
             Run::Resting { until, reason } if *until <= now => {
                 let reason = *reason;
-                self.start_again(id, reason, now);
+                match self.is_overtaken(id) {
+                    true => self.rest_for_good(id, now),
+                    false => self.start_again(id, reason, now),
+                }
             }
             _ => {}
         }
@@ -278,6 +294,7 @@ impl Machine {
         matches!(self.spec(id).when, When::On { .. })
             && !matches!(self.job(id).restarts, Restarts::Never | Restarts::Limit(0))
             && !matches!(self.phase, Phase::Stopping(_))
+            && (self.spec(id).when.repeats() || !self.is_overtaken(id))
     }
 
     /// What the exit means for the program's own.
@@ -319,6 +336,7 @@ impl Machine {
                     }
                 }
             },
+            When::On { .. } if self.is_overtaken(id) => self.rest_for_good(id, now),
             When::On { .. } => match (held, restarts) {
                 (Some(reason), _) => self.start_process(id, reason, now),
                 (None, Restarts::Never | Restarts::Limit(0)) if repeats => {}
@@ -328,6 +346,14 @@ impl Machine {
                     self.restart(id, now);
                 }
             },
+        }
+    }
+
+    /// No run follows from what has been; perhaps one from what comes.
+    fn rest_for_good(&mut self, id: JobId, now: Instant) {
+        match self.spec(id).when.repeats() {
+            true => self.job_mut(id).run = Run::Idle,
+            false => self.over(id, now),
         }
     }
 

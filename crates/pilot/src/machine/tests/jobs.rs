@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use config::{
     job::{
-        Backoff, Condition, Frequency, GlobalEvent, JobEvent, JobId, Need, Restarts, Trigger,
-        WatchEvent, When,
+        Backoff, Condition, Frequency, GlobalEvent, JobEvent, JobId, Need, Restarts, SignalEvent,
+        Trigger, WatchEvent, When,
     },
     watch::WatchId,
 };
 
 use super::super::{
-    Input, Instances, Maintenance, Urgency,
+    Input, Instances, Maintenance, Reason, Urgency,
     world::{Behaviour, World, configuration, health, job, on, service},
 };
 use super::{FOREVER, STARTUP, lives, script, seconds};
@@ -215,4 +215,56 @@ fn a_held_period_runs_at_once() {
     let mut world = World::new(configuration(vec![timed], 0), behaviours, vec![]);
     world.run(Duration::from_millis(1_600));
     assert_eq!(world.spawns[&JobId(0)], 2);
+}
+
+fn reasons(world: &World, id: usize) -> Vec<Reason> {
+    let of_job = world.reasons.iter().filter(|(job, _)| *job == JobId(id));
+    of_job.map(|(_, reason)| *reason).collect()
+}
+
+#[test]
+fn a_start_that_needed_a_watch_is_the_watchs_doing_whatever_came_last() {
+    let changed = Trigger::Watch(WatchId(0), WatchEvent::Changed);
+    let signal = Trigger::Signal(SignalEvent::Hup);
+    let condition = |trigger, frequency| Condition { trigger, frequency };
+    for (first, later) in [(Frequency::Each, true), (Frequency::Once, false)] {
+        let mut note = job("note");
+        note.when = When::On {
+            need: Need::All,
+            conditions: vec![condition(changed, first), condition(signal, Frequency::Each)],
+            timeout: None,
+        };
+        let change = Input::Changed(WatchId(0), Instances::Some);
+        let hup = Input::Signal(SignalEvent::Hup);
+        let inputs = vec![(100, change), (200, hup), (300, change), (400, hup)];
+        let behaviours = script(vec![FOREVER, lives(20, 0), lives(20, 0)]);
+        let mut world = World::new(configuration(vec![job("app"), note], 1), behaviours, inputs);
+        world.run(seconds(1));
+        let told = Reason::Watch(WatchId(0), WatchEvent::Changed);
+        let second = if later { told } else { Reason::Other };
+        assert_eq!(reasons(&world, 1), [told, second]);
+    }
+}
+
+#[test]
+fn a_restart_stays_one_whatever_comes_meanwhile() {
+    let mut note = job("note");
+    let changed = Trigger::Watch(WatchId(0), WatchEvent::Changed);
+    note.when = When::On {
+        need: Need::Any,
+        conditions: [changed, Trigger::Signal(SignalEvent::Hup)]
+            .map(|trigger| Condition { trigger, frequency: Frequency::Each })
+            .to_vec(),
+        timeout: None,
+    };
+    note.restarts = Restarts::Limit(1);
+    note.backoff = Backoff::Exponential;
+    let change = Input::Changed(WatchId(0), Instances::Some);
+    // It fails at 120 ms and rests for 75 ms at least.
+    let inputs = vec![(100, change), (150, Input::Signal(SignalEvent::Hup))];
+    let behaviours = script(vec![FOREVER, lives(20, 1), lives(20, 0)]);
+    let mut world = World::new(configuration(vec![job("app"), note], 1), behaviours, inputs);
+    world.run(seconds(1));
+    let told = Reason::Watch(WatchId(0), WatchEvent::Changed);
+    assert_eq!(reasons(&world, 1), [told, Reason::Restart]);
 }
