@@ -56,6 +56,8 @@ pub(super) struct World {
     withdrawn: BTreeSet<JobId>,
     /// Services that are to stay as critical ones.
     pub(super) marked: BTreeSet<JobId>,
+    /// The last request for each to go.
+    departing: BTreeMap<JobId, Deregistration>,
     /// Since when those who use a service know that it goes.
     told: BTreeMap<JobId, Instant>,
     /// When jobs were asked to exit.
@@ -113,6 +115,7 @@ impl World {
             overdue: Vec::new(),
             withdrawn: BTreeSet::new(),
             marked: BTreeSet::new(),
+            departing: BTreeMap::new(),
             told: BTreeMap::new(),
             terminated: BTreeMap::new(),
             reasons: Vec::new(),
@@ -200,10 +203,11 @@ impl World {
                 self.input(Input::Checked(job, run, status));
             }
             Due::Deregistered(job, number, notified) => {
-                // It may be wanted again already.
+                // It may be wanted again already, and this the answer to an earlier request.
                 if self.withdrawn.contains(&job) {
                     self.registered.remove(&job);
-                    if notified == Notified::Yes {
+                    let latest = self.departing.get(&job) == Some(&number);
+                    if latest && notified == Notified::Yes {
                         self.told.entry(job).or_insert(self.now);
                     }
                 }
@@ -279,6 +283,7 @@ impl World {
         self.demoted =
             self.demoted.iter().filter_map(|(id, at)| Some((election(*id)?, *at))).collect();
         self.given_up = elections(&self.given_up);
+        self.departing = moved(&self.departing, place);
         self.told = moved(&self.told, place);
         self.terminated.clear();
         self.running = moved(&self.running, place);
@@ -461,6 +466,7 @@ impl World {
 
     /// The catalog answers late, or not in time.
     fn departs(&mut self, job: JobId, number: Deregistration) {
+        self.departing.insert(job, number);
         let behaviour = self.draw();
         let late = behaviour.lives.unwrap_or_default().min(Duration::from_secs(1));
         let known = self.registered.contains(&job) && behaviour.code == 0;
