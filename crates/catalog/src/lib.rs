@@ -27,6 +27,7 @@
 //! differ.
 
 mod backoff;
+pub mod base64;
 mod election;
 mod error;
 pub mod memory;
@@ -43,7 +44,7 @@ pub use election::{
 };
 pub use error::{Class, Error};
 pub use model::{
-    Entries, Entry, Holder, Holding, Index, Instance, KeyQuery, Keys, Query, Registered,
+    Entries, Entry, Expiry, Holder, Holding, Index, Instance, KeyQuery, Keys, Query, Registered,
     Registration, Session, SessionTerms, Snapshot, Status, Token,
 };
 pub use observer::{Observer, Operation, Outcome};
@@ -66,6 +67,9 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 
 pub trait Catalog: Send + Sync + 'static {
     /// Whether the registry answers. One for each catalog, shared by all who use it.
     fn reachability(&self) -> &Reachability;
+
+    /// What becomes of an instance whose time to live is over.
+    fn expiry(&self) -> Expiry;
 
     /// Puts an instance in with the given status, or replaces it; then the registry may keep the
     /// status that it has. `output` says why.

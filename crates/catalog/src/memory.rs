@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::{
-    Answer, Catalog, Entries, Error, Holding, Index, Instance, KeyQuery, Query, Reachability,
-    Registered, Registration, Session, SessionTerms, Snapshot, Status, Token,
+    Answer, Catalog, Entries, Error, Expiry, Holding, Index, Instance, KeyQuery, Query,
+    Reachability, Registered, Registration, Session, SessionTerms, Snapshot, Status, Token,
 };
 use locks::Locks;
 pub use time::Time;
@@ -290,6 +290,10 @@ fn instance(registration: &Registration) -> Instance {
 impl Catalog for Memory {
     fn reachability(&self) -> &Reachability {
         &self.reachability
+    }
+
+    fn expiry(&self) -> Expiry {
+        Expiry::Critical
     }
 
     fn register<'a>(

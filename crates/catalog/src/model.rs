@@ -20,7 +20,7 @@ pub struct Registration {
     pub tags: Vec<String>,
     /// Its metadata.
     pub meta: BTreeMap<String, String>,
-    /// Without a heartbeat for this long the instance turns critical.
+    /// Without a heartbeat for this long the instance turns critical, or is taken out ([`Expiry`]).
     pub ttl: Duration,
     /// Others may change the tags; we then leave them alone.
     pub enable_tag_override: bool,
@@ -49,6 +49,15 @@ impl Status {
             Status::Critical => "critical",
         }
     }
+}
+
+/// What a registry makes of an instance whose time to live is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// It stays, as critical.
+    Critical,
+    /// It is taken out: there are no instances whose checks fail for long.
+    Removed,
 }
 
 /// What a registry has of an instance, as far as others may have changed it.

@@ -10,7 +10,8 @@
 //! program's: what another run of it has left is the business of `deregister_critical_after`.
 //!
 //! An agent that answers but is cut off from its cluster is as good as gone, but all of them say so
-//! while the cluster elects a leader. It is left only if that lasts, and another one has a leader.
+//! while the cluster elects a leader, or are late with whatever is asked of the cluster. It is left
+//! only if that lasts, and another one has a leader.
 
 use std::collections::BTreeMap;
 use std::sync::{MutexGuard, PoisonError};
@@ -46,7 +47,7 @@ pub(crate) struct Places {
     instances: BTreeMap<String, Place>,
     /// Nobody is tidied up before.
     rest_until: Option<Instant>,
-    /// Since when every answer says that the cluster can do nothing.
+    /// Since when every answer says that the cluster can do nothing, or there is none in time.
     leaderless: Option<Instant>,
     /// The others are not asked for a leader before.
     ask_at: Option<Instant>,
@@ -134,7 +135,7 @@ impl Consul {
     /// How the cluster has answered, through the current agent.
     pub(crate) async fn cluster_answered<T>(&self, outcome: &Result<T, Error>) {
         let due = match outcome {
-            Err(Error::Failed(_)) => self.places().failed(Instant::now()),
+            Err(Error::Failed(_) | Error::Timeout(_)) => self.places().failed(Instant::now()),
             Err(error) if error.class() == Class::Outage => false,
             _ => {
                 self.places().leaderless = None;

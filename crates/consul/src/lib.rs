@@ -14,7 +14,6 @@
 //! Every request may reach an agent twice without harm, except that a session would be opened twice:
 //! that one is sent once.
 
-mod base64;
 mod failover;
 mod lock;
 mod options;
@@ -33,8 +32,8 @@ use http_client::{Client, encode};
 use hyper::header::{HeaderName, HeaderValue};
 
 use catalog::{
-    Answer, Catalog, Class, Entries, Error, Holding, Index, KeyQuery, Keys, Query, Reachability,
-    Registered, Registration, Session, SessionTerms, Snapshot, Status,
+    Answer, Catalog, Class, Entries, Error, Expiry, Holding, Index, KeyQuery, Keys, Query,
+    Reachability, Registered, Registration, Session, SessionTerms, Snapshot, Status,
 };
 
 use failover::Places;
@@ -98,6 +97,10 @@ impl Consul {
 impl Catalog for Consul {
     fn reachability(&self) -> &Reachability {
         &self.reachability
+    }
+
+    fn expiry(&self) -> Expiry {
+        Expiry::Critical
     }
 
     fn register<'a>(

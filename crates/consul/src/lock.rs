@@ -34,6 +34,9 @@ use crate::read::{Freshness, check_key, key_path, known};
 use crate::request::Scope;
 use crate::{Consul, wire};
 
+/// Locks of so many sessions are noted at most: one that was lost may never be heard of again.
+const NOTED: usize = 256;
+
 impl Consul {
     pub(crate) async fn open(&self, terms: &SessionTerms) -> Result<Session, Error> {
         let body = Bytes::from(wire::session(terms)?);
@@ -104,6 +107,9 @@ impl Consul {
     fn note_lock(&self, session: &Session, key: &str) {
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         if !locks.iter().any(|(of, noted)| of == session && noted == key) {
+            if locks.len() == NOTED {
+                locks.remove(0);
+            }
             locks.push((session.clone(), key.to_owned()));
         }
     }
@@ -123,4 +129,23 @@ fn session_path(verb: &str, session: &Session) -> String {
     let mut path = format!("/v1/session/{verb}/");
     http_client::encode(&mut path, &session.0);
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Address, Options};
+
+    #[test]
+    fn sessions_that_are_lost_are_forgotten_one_day() {
+        let address = Address::Http { host: "127.0.0.1".into(), port: 1 };
+        let consul = Consul::build(Options::new(vec![address])).unwrap();
+        let session = |n: usize| Session(n.to_string());
+        for n in 0..10 * NOTED {
+            consul.note_lock(&session(n), "key");
+            consul.note_lock(&session(n), "key");
+        }
+        assert_eq!(consul.locks.lock().unwrap().len(), NOTED);
+        assert_eq!(consul.locks_of(&session(10 * NOTED - 1)), ["key"]);
+    }
 }

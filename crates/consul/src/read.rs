@@ -66,15 +66,18 @@ impl Consul {
         if let Some(index) = after {
             let _ = write!(path, "&index={}&wait={}ms", index.0, wait.as_millis().max(1));
         }
-        let deadline = self.deadline(after.map(|_| wait));
+        let deadline = self.deadline(after.map_or(self.timeout, |_| wait));
         let call = Call { limit: LIMIT, ..Call::new(Method::GET, &path, deadline) };
-        let mut reply = self.answer(call).await?;
+        let mut answer = self.answer(call).await;
         // A key that is not there is an answer like any other.
-        if reply.status == StatusCode::NOT_FOUND && reply.headers.contains_key(INDEX) {
+        if let Ok(reply) = &mut answer
+            && reply.status == StatusCode::NOT_FOUND
+            && reply.headers.contains_key(INDEX)
+        {
             reply.status = StatusCode::OK;
             reply.body = b"[]".to_vec();
         }
-        let reply = self.judge(reply, Scope::Cluster).await.map_err(known)?;
+        let reply = self.judge(answer, Scope::Cluster).await.map_err(known)?;
         // Below 1 a query does not block.
         let index = Index(number(&reply, INDEX).unwrap_or(0).max(1));
         let age = match header(&reply, "x-consul-knownleader") {

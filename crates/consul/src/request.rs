@@ -36,8 +36,8 @@ impl Consul {
     }
 
     pub(crate) async fn send(&self, call: Call<'_>, scope: Scope) -> Result<Reply, Error> {
-        let reply = self.answer(call).await?;
-        self.judge(reply, scope).await
+        let answer = self.answer(call).await;
+        self.judge(answer, scope).await
     }
 
     /// Whatever the current agent answers.
@@ -51,9 +51,13 @@ impl Consul {
         Ok(reply)
     }
 
-    /// What an answer means.
-    pub(crate) async fn judge(&self, reply: Reply, scope: Scope) -> Result<Reply, Error> {
-        let outcome = succeed(reply);
+    /// What an answer means, or that there is none.
+    pub(crate) async fn judge(
+        &self,
+        answer: Result<Reply, Error>,
+        scope: Scope,
+    ) -> Result<Reply, Error> {
+        let outcome = answer.and_then(succeed);
         if scope == Scope::Cluster {
             self.cluster_answered(&outcome).await;
         }
@@ -83,10 +87,12 @@ impl Consul {
         }
     }
 
-    /// Deadline of a request that may wait for a change.
-    pub(crate) fn deadline(&self, wait: Option<Duration>) -> Duration {
+    /// Deadline of a read that may wait for a change so long. One that does not is given the usual
+    /// deadline twice: a cluster without a leader holds it for some 7 s (`rpc_hold_timeout`) before it
+    /// says so, and that is better known than guessed.
+    pub(crate) fn deadline(&self, wait: Duration) -> Duration {
         // Consul adds up to a sixteenth, so that not all come back at once.
-        wait.map_or(Duration::ZERO, |wait| wait + wait / 16) + self.timeout
+        wait + wait / 16 + self.timeout
     }
 }
 

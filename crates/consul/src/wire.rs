@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use catalog::{
     Entry, Error, Holder, Instance, Registered, Registration, Session, SessionTerms, Status, Token,
+    base64,
 };
-
-use crate::base64;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]

@@ -16,6 +16,8 @@ const LONGEST_LINE: usize = 1 << 20;
 pub(crate) struct Found {
     pub(crate) kvs: Vec<Kv>,
     pub(crate) index: Index,
+    /// Who says so.
+    pub(crate) member: String,
 }
 
 impl Gateway {
@@ -36,7 +38,8 @@ impl Gateway {
     pub(crate) async fn read(&self, span: &Span, until: Instant) -> Result<Found, Error> {
         let answer = self.call("/v3/kv/range", format!("{{{}}}", span.fields()), until).await?;
         let index = Index(u64::try_from(revision(&answer)).unwrap_or_default());
-        Ok(Found { kvs: wire::kvs(&answer)?, index })
+        let member = wire::member(&answer).to_owned();
+        Ok(Found { kvs: wire::kvs(&answer)?, index, member })
     }
 
     /// Waits until a fresh read makes sense.

@@ -128,12 +128,16 @@ impl Gateway {
         loop {
             left -= 1;
             let (headers, deadline) = (header(&login), share(until, left));
+            let asked = self.client.current();
             let mut stream = match self.client.open(call(path, &body, &headers, deadline)).await {
                 Ok(stream) if stream.status.is_success() => {
                     return Ok(Opened { gateway: self, stream, login });
                 }
                 Ok(stream) => stream,
-                Err(error) if left > 0 && is_silence(&error) => continue,
+                Err(error) if left > 0 && is_silence(&error) => {
+                    self.client.avoid(asked);
+                    continue;
+                }
                 Err(error) => return Err(self.lost(error)),
             };
             let said = timeout_at(until, stream.chunk()).await;
@@ -161,6 +165,7 @@ impl Gateway {
         loop {
             left -= 1;
             let call = call(path, &body, &headers, share(until, left));
+            let asked = self.client.current();
             let (fault, alone) = match self.client.send(call).await {
                 Ok(reply) => match answer(&reply) {
                     Ok(value) => return Ok(value),
@@ -169,7 +174,10 @@ impl Gateway {
                         (fault, useless.replace(reply.endpoint) == Some(reply.endpoint))
                     }
                 },
-                Err(error) if left > 0 && is_silence(&error) => continue,
+                Err(error) if left > 0 && is_silence(&error) => {
+                    self.client.avoid(asked);
+                    continue;
+                }
                 Err(error) => return Err(self.lost(error)),
             };
             if left == 0 || alone || fault.code != UNAVAILABLE {
@@ -298,8 +306,7 @@ fn share(until: Instant, left: usize) -> Duration {
     if left > 0 { time / 2 } else { time }
 }
 
-/// Another member may answer. [`http_client`] begins with it the next time. (If no connection can
-/// be made it has tried all of them.)
+/// Another member may answer. (If no connection can be made [`http_client`] has tried all of them.)
 fn is_silence(error: &http_client::Error) -> bool {
     matches!(error, http_client::Error::Timeout(_) | http_client::Error::Interrupted(_))
 }

@@ -46,7 +46,6 @@
 //! client's certificate. A member that demands certificates of its clients demands one of its own
 //! gateway, so the server's certificate must not exclude the use by clients.
 
-pub mod base64;
 mod follow;
 mod gateway;
 mod lock;
@@ -60,8 +59,8 @@ pub use options::Options;
 use std::time::Duration;
 
 use catalog::{
-    Answer, Catalog, Entries, Entry, Error, Holding, Index, KeyQuery, Keys, Query, Reachability,
-    Registered, Registration, Session, SessionTerms, Snapshot, Status, Token,
+    Answer, Catalog, Entries, Entry, Error, Expiry, Holding, Index, KeyQuery, Keys, Query,
+    Reachability, Registered, Registration, Session, SessionTerms, Snapshot, Status, Token,
 };
 use tokio::time::Instant;
 
@@ -123,17 +122,22 @@ impl Etcd {
         }
     }
 
-    /// Lets a lease's time to live begin anew.
-    async fn keep_alive(&self, lease: i64, until: Instant) -> Result<(), Error> {
+    /// Lets a lease's time to live begin anew. Answers with the member that was asked for it.
+    async fn keep_alive(&self, lease: i64, until: Instant) -> Result<String, Error> {
         let body = format!(r#"{{"ID":"{lease}"}}"#);
         let kept = self.gateway.call("/v3/lease/keepalive", body, until).await?;
-        if number(&kept, "TTL") > 0 { Ok(()) } else { Err(Error::Unknown) }
+        let member = wire::member(&kept).to_owned();
+        if number(&kept, "TTL") > 0 { Ok(member) } else { Err(Error::Unknown) }
     }
 }
 
 impl Catalog for Etcd {
     fn reachability(&self) -> &Reachability {
         &self.reachability
+    }
+
+    fn expiry(&self) -> Expiry {
+        Expiry::Removed
     }
 
     fn register<'a>(

@@ -18,7 +18,10 @@
 //! off, or starved), and wakes up. In the moment before it learns about its successor it may confirm
 //! a renewal that the successor knows nothing of. So each renewal is preceded by a read with a quorum
 //! behind it: whoever leads after that read is followed by a leader that lets the lease begin anew
-//! later than that, and a renewal counts at least from when it was asked for. And it may have leases
+//! later than that, and a renewal counts at least from when it was asked for. Both go to the same
+//! member, for only that one has certainly heard of the leader by then: it says who it is, and what
+//! another one has confirmed does not count. (A user who may not read where the prefix is gets no such
+//! word with the refusal, and has to go without this.) And it may have leases
 //! ended that it takes to be over although they were renewed with its successor. Nobody but etcd can
 //! prevent that. A lock delay that is not shorter than the time to live makes up for it: the holder
 //! is lost to all others, and learns about it or runs out of time before anybody else has the lock.
@@ -27,14 +30,16 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use catalog::{Error, Holder, Holding, Index, Session, SessionTerms, Token};
+use catalog::{Error, Holder, Holding, Index, Session, SessionTerms, Token, base64};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::Etcd;
-use crate::base64;
 use crate::txn::{Outcome, Txn};
 use crate::wire::{self, Kv, Span};
+
+/// How often a renewal is asked for that two members have answered, as those behind one address may.
+const ATTEMPTS: u32 = 5;
 
 /// When each lock was first seen without its last holder: by its key, with the revision at which
 /// that one took it.
@@ -77,11 +82,20 @@ impl Etcd {
 
     pub(crate) async fn renew(&self, session: &Session) -> Result<(), Error> {
         let (lease, until) = (lease(session)?, self.gateway.until());
-        // What is read does not matter, nor whether we may: that is asked behind the quorum.
-        match self.gateway.read(&Span::one(&format!("{}/", self.prefix)), until).await {
-            Ok(_) | Err(Error::Refused(_)) => self.keep_alive(lease, until).await,
-            Err(error) => Err(error),
+        let span = Span::one(&format!("{}/", self.prefix));
+        for _ in 0..ATTEMPTS {
+            // What is read does not matter, nor whether we may: that is asked behind the quorum.
+            let leader_known_to = match self.gateway.read(&span, until).await {
+                Ok(found) => Some(found.member),
+                Err(Error::Refused(_)) => None,
+                Err(error) => return Err(error),
+            };
+            let confirmed_by = self.keep_alive(lease, until).await?;
+            if leader_known_to.is_none_or(|member| member == confirmed_by) {
+                return Ok(());
+            }
         }
+        Err(Error::Failed("one member after the other has answered".to_owned()))
     }
 
     pub(crate) async fn close(&self, session: &Session) -> Result<(), Error> {

@@ -1,10 +1,9 @@
 //! Transactions: if all conditions hold do this, else that.
 
-use catalog::Error;
+use catalog::{Error, base64};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::base64;
 use crate::gateway::Gateway;
 use crate::wire::{self, Span, revision};
 

@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use catalog::{Error, Instance, Registered, Registration, Status};
-
-use crate::base64;
+use catalog::{Error, Instance, Registered, Registration, Status, base64};
 
 /// One key, or all that begin with something.
 #[derive(Clone)]
@@ -102,6 +100,11 @@ pub(crate) fn number(value: &Value, field: &str) -> i64 {
 /// The state of the store at which an answer is true.
 pub(crate) fn revision(answer: &Value) -> i64 {
     answer.get("header").map_or(0, |header| number(header, "revision"))
+}
+
+/// The member that has answered.
+pub(crate) fn member(answer: &Value) -> &str {
+    answer.get("header").map_or("", |header| text(header, "member_id"))
 }
 
 #[derive(Serialize)]

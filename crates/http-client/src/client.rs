@@ -37,6 +37,8 @@ struct Current {
     id: EndpointId,
     /// Connections to it. The one used last is at the end.
     kept: Vec<Connection>,
+    /// When it has answered last, to the end.
+    heard: Option<Instant>,
 }
 
 /// One of a client's servers: its place in the list.
@@ -147,7 +149,7 @@ impl Client {
         headers: Vec<(HeaderName, HeaderValue)>,
     ) -> Result<Self, BuildError> {
         let endpoints = endpoint::build(addresses)?;
-        let current = Current { id: EndpointId(0), kept: Vec::new() };
+        let current = Current { id: EndpointId(0), kept: Vec::new(), heard: None };
         Ok(Client { endpoints, headers, current: Mutex::new(current) })
     }
 
@@ -181,6 +183,18 @@ impl Client {
             // They lead to the old one.
             current.kept.clear();
             current.id = new;
+            current.heard = None;
+        }
+    }
+
+    /// A request that was sent at `begun` has failed. If it is only late, and others have been
+    /// answered meanwhile, that is about the request: the server stays.
+    fn failed(&self, endpoint: EndpointId, begun: Instant, error: &Error) {
+        let heard = |current: &Current| current.heard.is_some_and(|heard| heard > begun);
+        match error {
+            Error::Timeout(_) if heard(&self.lock()) => {}
+            Error::Timeout(_) | Error::Interrupted(_) => self.avoid(endpoint),
+            Error::Unreachable(_) | Error::TooLong(_) | Error::Path(_) => {}
         }
     }
 
@@ -189,12 +203,13 @@ impl Client {
     /// # Errors
     /// No whole answer; see [`Error`] for what that means.
     pub async fn send(&self, call: Call<'_>) -> Result<Reply, Error> {
-        let until = Instant::now() + call.deadline;
+        let begun = Instant::now();
+        let until = begun + call.deadline;
         let head = self.head(&call, until).await?;
         let endpoint = head.endpoint;
         let reply = self.rest(head, &call, until).await;
-        if matches!(reply, Err(Error::Interrupted(_) | Error::Timeout(_))) {
-            self.avoid(endpoint);
+        if let Err(error) = &reply {
+            self.failed(endpoint, begun, error);
         }
         reply
     }
@@ -232,6 +247,7 @@ impl Client {
     /// On a kept connection, or else from the first server that can be connected to.
     async fn head(&self, call: &Call<'_>, until: Instant) -> Result<Head, Error> {
         let uri = uri(call)?;
+        let begun = Instant::now();
         let (first, kept) = self.begin(call.repeat);
         let reused = kept.is_some();
         if let Some(connection) = kept {
@@ -241,7 +257,7 @@ impl Client {
                     log::trace!("a kept connection to {} is gone: {reason}", self.name(first));
                 }
                 Err(late) => {
-                    self.avoid(first);
+                    self.failed(first, begun, &late);
                     return Err(late);
                 }
             }
@@ -250,8 +266,8 @@ impl Client {
         let failed = if reused { Error::Interrupted } else { Error::Unreachable };
         let (endpoint, connection) = self.connect_to_one(first, until).await.map_err(failed)?;
         let head = self.exchange(endpoint, connection, call, &uri, until).await;
-        if head.is_err() {
-            self.avoid(endpoint);
+        if let Err(error) = &head {
+            self.failed(endpoint, begun, error);
         }
         head
     }
@@ -353,8 +369,11 @@ impl Client {
             .await
             .map_err(|_| Error::Timeout(call.deadline))??;
         let mut current = self.lock();
-        if current.id == endpoint && current.kept.len() < KEPT && !connection.is_closed() {
-            current.kept.push(connection);
+        if current.id == endpoint {
+            current.heard = Some(Instant::now());
+            if current.kept.len() < KEPT && !connection.is_closed() {
+                current.kept.push(connection);
+            }
         }
         Ok(Reply { status: parts.status, headers: parts.headers, body, endpoint })
     }

@@ -220,6 +220,25 @@ async fn after_a_broken_or_late_answer_the_next_request_begins_with_the_next_ser
 }
 
 #[tokio::test]
+async fn one_late_answer_is_no_reason_to_leave_a_server_that_answers_others() {
+    let (a, b) = (Server::start("a", Deed::Silence).await, Server::start("b", Deed::Answer).await);
+    let client = client(&[a.address(), b.address()]);
+    let deadline = Duration::from_secs(2);
+    let held = get(&client, deadline);
+    let others = async {
+        while a.asked() == 0 {
+            tokio::task::yield_now().await;
+        }
+        a.set(Deed::Answer);
+        assert_eq!(get(&client, LONG).await.unwrap(), "a");
+    };
+    let (held, ()) = tokio::join!(held, others);
+    assert_eq!(held, Err(Error::Timeout(deadline)));
+    assert_eq!(get(&client, LONG).await.unwrap(), "a");
+    assert_eq!(b.asked(), 0);
+}
+
+#[tokio::test]
 async fn a_server_that_answers_nonsense_can_be_avoided_and_asked_by_name() {
     let (a, b) = (Server::start("a", Deed::Answer).await, Server::start("b", Deed::Answer).await);
     let client = client(&[a.address(), b.address()]);

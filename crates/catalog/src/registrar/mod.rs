@@ -65,9 +65,9 @@ impl Registrar {
     #[must_use]
     pub fn spawn(catalog: Arc<dyn Catalog>) -> (Registrar, JoinHandle<()>) {
         let shared = Arc::new(Shared {
-            catalog,
-            table: Mutex::new(Table::default()),
+            table: Mutex::new(Table::new(catalog.expiry())),
             changed: Notify::new(),
+            catalog,
         });
         let task = tokio::spawn(task::run(Arc::clone(&shared)));
         (Registrar { handle: Arc::new(Handle { shared }) }, task)
@@ -80,7 +80,8 @@ impl Registrar {
 
     /// A check has failed: no heartbeat, and one that has not been sent yet is withdrawn. An
     /// instance that is registered stays so: should the registry lose it, it is put in again as
-    /// critical.
+    /// critical. Where instances that expire are taken out ([`Expiry`]), that is their end until a
+    /// check passes again.
     pub fn failing(&self, id: &str) {
         self.change(|table| table.failing(id));
     }
@@ -115,8 +116,8 @@ impl Registrar {
     }
 
     /// Shows an instance as critical, with `output` for a reason, and sends no more heartbeats: it
-    /// stays registered and nobody is sent there any more. That lasts until it is deregistered or
-    /// [`Registrar::passing`] again. Counts from this call on; the future resolves as that of
+    /// stays registered, as long as an instance does without heartbeats, and nobody is sent there any
+    /// more. That lasts until it is deregistered or [`Registrar::passing`] again. Counts from this call on; the future resolves as that of
     /// [`Registrar::deregister`], also with [`Deregistration::Acknowledged`] if the registry does
     /// not have the instance.
     pub fn mark(

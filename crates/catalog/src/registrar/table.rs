@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Deregistration;
-use crate::{Class, Error, Registration, Status};
+use crate::{Class, Error, Expiry, Registration, Status};
 use row::{Fact, Leave, Row};
 
 /// A registration that was cut off may still arrive. Deregistering once more after this long
@@ -32,13 +32,13 @@ const LANES: usize = 2;
 /// The same while instances are taken out or marked, since somebody waits for that.
 const LEAVING_LANES: usize = 8;
 
-#[derive(Default)]
 pub(super) struct Table {
     rows: BTreeMap<Arc<str>, Row>,
     /// The row that was served last; the search goes on behind it, so that all get their turn.
     cursor: Option<Arc<str>>,
     sending: usize,
     closed: bool,
+    expiry: Expiry,
 }
 
 /// A request to send.
@@ -78,6 +78,11 @@ pub(super) fn late(reason: Option<&str>) -> String {
 }
 
 impl Table {
+    /// Without instances, for a registry that treats expired ones like this.
+    pub(super) fn new(expiry: Expiry) -> Self {
+        Table { rows: BTreeMap::new(), cursor: None, sending: 0, closed: false, expiry }
+    }
+
     pub(super) fn passing(&mut self, registration: &Arc<Registration>, now: Instant) {
         let row = self.row(registration, now);
         row.fact = Fact::Passed(now);
@@ -170,7 +175,10 @@ impl Table {
     pub(super) fn recovered(&mut self, now: Instant) {
         for row in self.rows.values_mut() {
             row.compare_at = now;
-            row.retry_at = None;
+            // Whoever leaves may be waiting for what arrives late just now, after the outage.
+            if row.leave.is_none() {
+                row.retry_at = None;
+            }
         }
     }
 
@@ -259,10 +267,11 @@ impl Table {
         let row = self
             .rows
             .entry(Arc::from(wanted.id.as_str()))
-            .or_insert_with(|| Row::new(Arc::clone(wanted), now));
+            .or_insert_with(|| Row::new(Arc::clone(wanted), self.expiry, now));
         if !Arc::ptr_eq(&row.registration, wanted) && row.registration != *wanted {
-            // The old check would stay, and expire.
-            if row.registration.check_id != wanted.check_id && row.reached && row.leave.is_none() {
+            // The old check would stay, and expire; also one that is on its way.
+            let other_check = row.registration.check_id != wanted.check_id;
+            if other_check && (row.reached || row.busy) && row.leave.is_none() {
                 let registration = Arc::clone(&row.registration);
                 let until = now + REPLACING;
                 row.leave = Some(Leave { registration, waiters: Vec::new(), until, reason: None });

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use catalog::{Catalog, KeyQuery, Keys, Query, Registration, SessionTerms};
+use catalog::{Catalog, Expiry, KeyQuery, Keys, Query, Registration, SessionTerms};
 
 pub(crate) use development::serve_if_told;
 
@@ -31,7 +31,7 @@ pub(crate) enum Kind {
 /// What a registry does otherwise than others. Whatever is not here they do alike.
 pub(crate) struct Traits {
     /// What becomes of an instance without heartbeats.
-    pub(crate) expired: Expired,
+    pub(crate) expired: Expiry,
     /// What becomes of a lock's key when the lock is given back.
     pub(crate) released: Released,
     /// How a lock that is deleted by hand goes on counting its tokens.
@@ -43,15 +43,6 @@ pub(crate) struct Traits {
     /// An instance or a session without a sign of life is gone this many times its time to live
     /// later, at the latest.
     pub(crate) patience: u32,
-}
-
-/// An instance without heartbeats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Expired {
-    /// Stays registered as critical; a heartbeat makes it passing again.
-    IsCritical,
-    /// Is not registered any more.
-    IsGone,
 }
 
 /// The key of a lock that nobody has.
@@ -137,7 +128,7 @@ impl Kind {
     pub(crate) fn traits(self) -> Traits {
         match self {
             Kind::Memory => Traits {
-                expired: Expired::IsCritical,
+                expired: Expiry::Critical,
                 released: Released::Stays,
                 deleted: Tokens::GoOn,
                 places: Places::Ignored,
@@ -147,7 +138,7 @@ impl Kind {
             // Instances and locks are keys under leases, and leases remove their keys. Tokens are
             // revisions of the whole store.
             Kind::Etcd => Traits {
-                expired: Expired::IsGone,
+                expired: Expiry::Removed,
                 released: Released::IsDeleted,
                 deleted: Tokens::GoOn,
                 places: Places::Refused,
@@ -156,7 +147,7 @@ impl Kind {
             },
             // The tokens count how often this key was locked.
             Kind::Consul | Kind::Development => Traits {
-                expired: Expired::IsCritical,
+                expired: Expiry::Critical,
                 released: Released::Stays,
                 deleted: Tokens::BeginAnew,
                 places: Places::Known,

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use catalog::{
-    Catalog, Deregistration, Error, Instance, Query, Registered, Registrar, Registration, Status,
+    Catalog, Deregistration, Error, Expiry, Instance, Query, Registered, Registrar, Registration,
+    Status,
 };
 use tokio::time::{Instant, sleep};
 
-use crate::registry::{Expired, LONG, MS, Places, SECOND, Scene, eventually};
+use crate::registry::{LONG, MS, Places, SECOND, Scene, eventually};
 
 pub(crate) async fn an_instance_is_found_until_it_leaves(scene: Scene) {
     let (catalog, query) = (scene.connect(), scene.query());
@@ -89,9 +90,10 @@ pub(crate) async fn without_heartbeats_an_instance_is_not_found_any_more(scene: 
     assert_eq!(ids(&*catalog, &query).await, [beating.id]);
     let known = catalog.lookup(&quiet).await.unwrap().is_some();
     let again = catalog.heartbeat(&quiet, Status::Passing, "").await;
+    assert_eq!(catalog.expiry(), scene.traits.expired);
     match scene.traits.expired {
-        Expired::IsCritical => assert_eq!((known, again), (true, Ok(()))),
-        Expired::IsGone => assert_eq!((known, again), (false, Err(Error::Unknown))),
+        Expiry::Critical => assert_eq!((known, again), (true, Ok(()))),
+        Expiry::Removed => assert_eq!((known, again), (false, Err(Error::Unknown))),
     }
 }
 

@@ -158,6 +158,52 @@ fn an_agent_that_is_cut_off_is_left_only_for_one_that_has_a_leader() {
     assert_eq!(asked(&first), before);
 }
 
+/// As a real agent whose cluster has no leader, for as long as it holds requests.
+fn holding(request: &str) -> Vec<u8> {
+    match request {
+        _ if request.contains("/v1/health/") => Vec::new(),
+        _ if request.contains("/v1/status/leader") => ok("\"\"\n"),
+        _ => ok(""),
+    }
+}
+
+#[test]
+fn agents_that_hold_what_the_cluster_cannot_answer_are_not_tried_in_turn() {
+    let first = Fake::start(Deed::By(holding));
+    let second = Fake::start(Deed::By(holding));
+    let addresses = vec![at(&first.address), at(&second.address)];
+    let options = Options { timeout: Duration::from_millis(1500), ..Options::new(addresses) };
+    let catalog: Arc<dyn Catalog> = Arc::new(Client::build(options).unwrap());
+    let runtime = Runtime::start();
+    let read = || {
+        let catalog = Arc::clone(&catalog);
+        runtime.wait(async move { catalog.instances(&query("x"), None, LONG).await })
+    };
+    // All the while the agent takes heartbeats.
+    let _heartbeats = runtime.enter(|| {
+        let catalog = Arc::clone(&catalog);
+        tokio::spawn(async move {
+            let app = registration("app");
+            loop {
+                let _ = catalog.heartbeat(&app, Status::Passing, "").await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        })
+    });
+    for _ in 0..2 {
+        assert!(matches!(read(), Err(Error::Timeout(_))));
+    }
+    let asked = || {
+        let lines = second.lines.lock().unwrap();
+        lines.iter().filter(|line| !line.contains("/v1/status/leader")).count()
+    };
+    assert_eq!(asked(), 0, "{:?}", second.lines.lock().unwrap());
+    second.set(Deed::By(|request| {
+        if request.contains("/v1/status/leader") { ok("\"10.0.0.1:8300\"\n") } else { ok("[]") }
+    }));
+    wait_until("the one with a leader is asked", LONG, &read);
+}
+
 #[test]
 fn a_gateway_that_has_lost_its_agent_is_passed_over() {
     let first = Fake::start(Deed::Answer(status(503, "")));

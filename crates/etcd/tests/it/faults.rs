@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use catalog::{Error, Status};
+use catalog::{Error, Session, Status};
 use etcd::Options;
 use testkit::{HttpStub, free_port};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::support::{LONG, Runtime, address, build, registration};
 
@@ -168,4 +170,40 @@ fn members_without_a_leader_are_asked_once_each() {
     members[2].set_status(200);
     members[2].set_body(NOTHING);
     assert_eq!(ask(&addresses), Err(Error::Unknown));
+}
+
+/// A member, or what stands in front of several: whoever is asked for the lease is `second`.
+async fn renewal(second: fn(usize) -> &'static str) -> (Result<(), Error>, usize) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let catalog = build(Options::new(vec![address(&listener.local_addr().unwrap().to_string())]));
+    let renew = async { catalog.renew_session(&Session("7".to_owned())).await };
+    let mut asked = 0;
+    let serve = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+            let is_renewal = buffer[..length].starts_with(b"POST /v3/lease/keepalive ");
+            asked += usize::from(is_renewal);
+            let member = if is_renewal { second(asked) } else { "18000000000000000001" };
+            let body = format!(r#"{{"result":{{"header":{{"member_id":"{member}"}},"TTL":"9"}}}}"#);
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            stream.write_all((head + &body).as_bytes()).await.unwrap();
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = renew => outcome,
+        () = serve => panic!("the connection is kept"),
+    };
+    (outcome, asked)
+}
+
+#[test]
+fn a_renewal_counts_if_the_member_that_knows_the_leader_confirms_it() {
+    let runtime = Runtime::start();
+    assert_eq!(runtime.wait(renewal(|_| "18000000000000000001")), (Ok(()), 1));
+    let third = |time| if time < 3 { "2" } else { "18000000000000000001" };
+    assert_eq!(runtime.wait(renewal(third)), (Ok(()), 3));
+    let (never, asked) = runtime.wait(renewal(|_| "2"));
+    assert!(matches!(never, Err(Error::Failed(_))), "{never:?}");
+    assert!((2..10).contains(&asked), "{asked} times");
 }

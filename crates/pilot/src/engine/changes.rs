@@ -384,7 +384,7 @@ fn write_entry(out: &mut dyn Write, entry: &Entry) -> io::Result<()> {
     member(out, "{", "key", &entry.key)?;
     match std::str::from_utf8(&entry.value) {
         Ok(value) => member(out, ",", "value", value)?,
-        Err(_) => member(out, ",", "value64", &etcd::base64::encode(&entry.value))?,
+        Err(_) => member(out, ",", "value64", &catalog::base64::encode(&entry.value))?,
     }
     out.write_all(b"}")
 }

@@ -17,6 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Short, so that a lost leader is followed soon; Consul waits up to twice as long.
 pub(crate) const TTL: Duration = Duration::from_secs(3);
 
+/// So long after the end of a lost leadership nobody is elected: in that time the journal of a loaded
+/// machine may be late.
+const LOCK_DELAY: Duration = Duration::from_secs(2);
+
 const NAMES: [&str; 3] = ["ann", "bob", "cid"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,7 +228,7 @@ fn config(registry: Registry, addresses: &[String], lead: &PathBuf, yields: &Pat
         "logging": { "level": "INFO" },
         "control": { "socket": "control.socket" },
         "elections": [{ "name": "primary", "ttl": format!("{}s", TTL.as_secs()),
-            "lockDelay": "1s" }],
+            "lockDelay": format!("{}s", LOCK_DELAY.as_secs()) }],
         "jobs": [
             { "name": "lead", "exec": lead,
                 "when": { "source": "election.primary", "each": "elected" } },

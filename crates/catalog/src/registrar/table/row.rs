@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::mark::Mark;
 use super::{Job, Verb};
 use crate::registrar::Deregistration;
-use crate::{Backoff, Class, Error, Registration, Status};
+use crate::{Backoff, Class, Error, Expiry, Registration, Status};
 
 /// How often an instance is compared with what the registry has of it.
 const COMPARE: Backoff =
@@ -22,6 +22,8 @@ const RETRY: Backoff =
 
 pub(super) struct Row {
     pub(super) registration: Arc<Registration>,
+    /// What the registry makes of it when it expires.
+    expiry: Expiry,
     pub(super) fact: Fact,
     /// The registry has acknowledged `registration`, and not lost it as far as we know.
     pub(super) held: bool,
@@ -70,9 +72,10 @@ pub(super) struct Leave {
 }
 
 impl Row {
-    pub(super) fn new(registration: Arc<Registration>, now: Instant) -> Row {
+    pub(super) fn new(registration: Arc<Registration>, expiry: Expiry, now: Instant) -> Row {
         Row {
             registration,
+            expiry,
             fact: Fact::Nothing,
             held: false,
             desired: false,
@@ -111,14 +114,33 @@ impl Row {
 
     /// The status to register with; `None`: it does not belong in the registry (yet).
     pub(super) fn status(&self, now: Instant) -> Option<Status> {
-        let fresh = |at: Instant| now.saturating_duration_since(at) <= self.registration.ttl;
+        let fresh = self.is_fresh(now);
         match self.fact {
-            Fact::Passed(at) if fresh(at) => Some(Status::Passing),
-            Fact::Announced(Status::Passing, at) if !fresh(at) => Some(Status::Critical),
+            Fact::Passed(_) if fresh => Some(Status::Passing),
+            Fact::Announced(Status::Passing, _) if !fresh => Some(Status::Critical),
             Fact::Announced(status, _) => Some(status),
             Fact::Nothing => None,
             Fact::Marked(_) => (self.desired || self.reached).then_some(Status::Critical),
             Fact::Passed(_) | Fact::Failed => self.desired.then_some(Status::Critical),
+        }
+    }
+
+    /// What is known of its health is not older than its time to live.
+    fn is_fresh(&self, now: Instant) -> bool {
+        match self.fact {
+            Fact::Passed(at) | Fact::Announced(_, at) => {
+                now.saturating_duration_since(at) <= self.registration.ttl
+            }
+            Fact::Nothing | Fact::Failed | Fact::Marked(_) => false,
+        }
+    }
+
+    /// Whether to put it in if the registry does not have it. One that takes expired instances out
+    /// has done so on purpose, unless somebody waits to see this one marked.
+    fn may_enter(&self, now: Instant) -> bool {
+        match self.expiry {
+            Expiry::Critical => true,
+            Expiry::Removed => self.is_fresh(now) || self.mark.is_some(),
         }
     }
 
@@ -135,7 +157,7 @@ impl Row {
         }
         let status = self.status(now)?;
         if !self.held {
-            Some(Verb::Register(status))
+            self.may_enter(now).then_some(Verb::Register(status))
         } else if self.mark.is_some() {
             Some(Verb::Mark)
         } else if self.compare_at <= now {

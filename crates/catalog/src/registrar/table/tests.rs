@@ -41,12 +41,17 @@ fn leave(table: &mut Table, id: &str, until: Instant) -> oneshot::Receiver<Dereg
     acknowledged
 }
 
+/// Of a registry where instances that expire stay, as critical.
+fn empty() -> Table {
+    Table::new(Expiry::Critical)
+}
+
 const PASSING: Verb = Verb::Register(Status::Passing);
 const CRITICAL: Verb = Verb::Register(Status::Critical);
 
 /// A table in which `a` has been registered and acknowledged.
 fn registered(now: Instant) -> (Table, Arc<Registration>) {
-    let (mut table, a) = (Table::default(), registration("a"));
+    let (mut table, a) = (empty(), registration("a"));
     table.passing(&a, now);
     assert_eq!(verbs(&mut table, Ok(true), now), [PASSING]);
     (table, a)
@@ -114,13 +119,13 @@ fn a_check_that_passed_long_ago_is_no_reason_to_say_passing() {
     table.done(&job, down(), now);
     assert_eq!(verbs(&mut table, Ok(true), later), [Verb::Compare]);
 
-    let mut table = Table::default();
+    let mut table = empty();
     table.passing(&a, now);
     let job = table.take(now).unwrap();
     table.done(&job, down(), now);
     assert_eq!(verbs(&mut table, Ok(true), later), [], "it was never registered");
 
-    let mut table = Table::default();
+    let mut table = empty();
     table.announce(&a, Status::Passing, now);
     assert_eq!(verbs(&mut table, Ok(true), later), [CRITICAL], "it was promised");
 }
@@ -128,7 +133,7 @@ fn a_check_that_passed_long_ago_is_no_reason_to_say_passing() {
 #[test]
 fn an_announcement_stands_until_a_check_speaks() {
     let now = Instant::now();
-    let (mut table, a) = (Table::default(), registration("a"));
+    let (mut table, a) = (empty(), registration("a"));
     table.announce(&a, Status::Warning, now);
     table.failing("a");
     assert_eq!(verbs(&mut table, Ok(true), now), [CRITICAL]);
@@ -175,6 +180,24 @@ fn a_new_definition_is_registered_and_a_new_check_replaces_the_old_one() {
 }
 
 #[test]
+fn a_check_that_is_replaced_while_it_is_registered_is_taken_out_if_it_got_there() {
+    let now = Instant::now();
+    let refused = Error::Unreachable("no".into());
+    for (outcome, after) in
+        [(Ok(true), vec![Verb::Deregister, PASSING]), (Err(refused), vec![PASSING])]
+    {
+        let (mut table, a) = (empty(), registration("a"));
+        table.passing(&a, now);
+        let job = table.take(now).unwrap();
+        let other = Arc::new(Registration { check_id: "a".into(), ..(*a).clone() });
+        table.passing(&other, now);
+        table.done(&job, outcome, now);
+        assert_eq!(verbs(&mut table, Ok(true), now), after);
+        assert!(table.is_registered("a"));
+    }
+}
+
+#[test]
 fn nothing_follows_a_deregistration_unless_it_is_asked_for_anew() {
     let now = Instant::now();
     let until = now + SECOND;
@@ -199,7 +222,7 @@ fn nothing_follows_a_deregistration_unless_it_is_asked_for_anew() {
 #[test]
 fn what_never_got_there_leaves_without_a_request() {
     let now = Instant::now();
-    let (mut table, a) = (Table::default(), registration("a"));
+    let (mut table, a) = (empty(), registration("a"));
     assert_eq!(leave(&mut table, "a", now).try_recv(), Ok(Deregistration::Acknowledged));
     for error in [Error::Unreachable("x".into()), Error::Refused("x".into())] {
         table.passing(&a, now);
@@ -214,13 +237,16 @@ fn what_never_got_there_leaves_without_a_request() {
 #[test]
 fn a_registration_that_may_arrive_late_is_deregistered_twice() {
     let now = Instant::now();
-    let (mut table, a) = (Table::default(), registration("a"));
+    let (mut table, a) = (empty(), registration("a"));
     table.passing(&a, now);
     let job = table.take(now).unwrap();
     table.done(&job, Err(Error::Timeout(SECOND)), now);
     let mut gone = leave(&mut table, "a", now + SECOND);
     assert_eq!(verbs(&mut table, Ok(true), now), [Verb::Deregister]);
     assert!(gone.try_recv().is_err());
+    // Its answer has ended the outage in which the registration was lost.
+    table.recovered(now);
+    assert_eq!(verbs(&mut table, Ok(true), now), []);
     let again = table.plan(now).wake.unwrap();
     assert_eq!(verbs(&mut table, Ok(true), again), [Verb::Deregister]);
     assert_eq!(gone.try_recv(), Ok(Deregistration::Acknowledged));
@@ -257,7 +283,7 @@ fn a_deregistration_ends_when_refused_and_at_its_deadline() {
 #[test]
 fn a_refusal_is_not_repeated_before_the_next_check_and_a_failure_backs_off() {
     let now = Instant::now();
-    let (mut table, a) = (Table::default(), registration("a"));
+    let (mut table, a) = (empty(), registration("a"));
     let refused = Err(Error::Refused("no".into()));
     table.passing(&a, now);
     assert_eq!(verbs(&mut table, refused.clone(), now), [PASSING]);
@@ -278,7 +304,7 @@ fn a_refusal_is_not_repeated_before_the_next_check_and_a_failure_backs_off() {
 #[test]
 fn everybody_gets_a_turn_and_those_who_leave_go_first() {
     let now = Instant::now();
-    let mut table = Table::default();
+    let mut table = empty();
     for n in 0..10 {
         table.passing(&registration(&format!("s{n}")), now);
     }
@@ -320,7 +346,7 @@ fn mark(table: &mut Table, id: &str, until: Instant) -> oneshot::Receiver<Deregi
 fn a_mark_follows_the_registration_that_is_under_way() {
     let now = Instant::now();
     let until = now + SECOND;
-    let (mut table, a) = (Table::default(), registration("a"));
+    let (mut table, a) = (empty(), registration("a"));
     table.passing(&a, now);
     let job = table.take(now).unwrap();
     let mut acknowledged = mark(&mut table, "a", until);
@@ -335,7 +361,7 @@ fn a_mark_follows_the_registration_that_is_under_way() {
     assert_eq!(verbs(&mut table, Ok(true), now + SECOND), []);
 
     // The registration came to nothing.
-    let mut table = Table::default();
+    let mut table = empty();
     table.passing(&a, now);
     let job = table.take(now).unwrap();
     let mut acknowledged = mark(&mut table, "a", until);
@@ -384,11 +410,47 @@ fn a_mark_ends_as_the_registry_says_or_in_time() {
 #[test]
 fn marks_go_before_heartbeats() {
     let now = Instant::now();
-    let mut table = Table::default();
+    let mut table = empty();
     let all: Vec<_> = (0..5).map(|n| registration(&format!("{n}"))).collect();
     all.iter().for_each(|one| table.passing(one, now));
     serve(&mut table, Ok(true), now);
     all.iter().for_each(|one| table.passing(one, now));
     let _waiter = mark(&mut table, "4", now + SECOND);
     assert_eq!(serve(&mut table, Ok(true), now)[0], ("4".to_owned(), Verb::Mark));
+}
+
+#[test]
+fn what_a_registry_takes_out_by_itself_is_not_put_in_again_before_it_passes() {
+    let now = Instant::now();
+    let (mut table, a) = (Table::new(Expiry::Removed), registration("a"));
+    table.passing(&a, now);
+    assert_eq!(verbs(&mut table, Ok(true), now), [PASSING]);
+    table.failing("a");
+    // It is looked at, so that it is known to be gone, and left alone.
+    let lapsed = now + 20 * SECOND;
+    assert_eq!(verbs(&mut table, Err(Error::Unknown), lapsed), [Verb::Compare]);
+    assert!(!table.is_registered("a"));
+    for later in [lapsed, lapsed + 100 * SECOND] {
+        assert_eq!(table.plan(later), Plan { ready: false, wake: None });
+    }
+    // So is one whose check hangs, and one that was marked.
+    table.passing(&a, lapsed);
+    assert_eq!(verbs(&mut table, Ok(true), lapsed), [PASSING]);
+    let hung = lapsed + 20 * SECOND;
+    assert_eq!(verbs(&mut table, Err(Error::Unknown), hung), [Verb::Compare]);
+    table.passing(&a, hung);
+    assert_eq!(verbs(&mut table, Ok(true), hung), [PASSING]);
+    let (done, mut marked) = oneshot::channel();
+    table.mark("a", "drained", done, hung + SECOND);
+    assert_eq!(verbs(&mut table, Ok(true), hung), [Verb::Mark]);
+    assert_eq!(marked.try_recv(), Ok(Deregistration::Acknowledged));
+    let lapsed = hung + 20 * SECOND;
+    assert_eq!(verbs(&mut table, Err(Error::Unknown), lapsed), [Verb::Compare]);
+    // What was announced has one time to live to pass.
+    table.announce(&registration("b"), Status::Critical, lapsed);
+    assert_eq!(verbs(&mut table, Ok(true), lapsed), [CRITICAL]);
+    let later = lapsed + 20 * SECOND;
+    assert_eq!(verbs(&mut table, Err(Error::Unknown), later), [Verb::Compare]);
+    table.passing(&registration("b"), later);
+    assert_eq!(verbs(&mut table, Ok(true), later), [PASSING]);
 }
