@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::{Catalog, Class, Entry, Error, Index, Instance, KeyQuery, Query};
-use pace::{Pace, Trouble};
+use pace::{Cuts, Pace, Trouble};
 use source::{Keyed, Services, Source};
 
 /// Bounds of the time that a blocking query hangs. Below, an idle watch would cost something;
@@ -178,6 +178,7 @@ async fn follow(catalog: Arc<dyn Catalog>, source: Box<dyn Source>, freshness: F
     let mut recoveries = catalog.reachability().recoveries();
     let mut pace = Pace::new();
     let mut trouble = Trouble::default();
+    let mut cuts = Cuts::default();
     let mut after: Option<Index> = None;
     loop {
         pace.pause().await;
@@ -188,6 +189,7 @@ async fn follow(catalog: Arc<dyn Catalog>, source: Box<dyn Source>, freshness: F
             after = None;
         }
         let operation = source.operation(after);
+        let sent = Instant::now();
         let request = source.ask(&*catalog, after, wait);
         let outcome = tokio::select! {
             outcome = catalog.reachability().observed(operation, request) => outcome,
@@ -202,6 +204,9 @@ async fn follow(catalog: Arc<dyn Catalog>, source: Box<dyn Source>, freshness: F
                 turn.report(&Ok::<(), Error>(()));
                 trouble.over(&*source);
                 freshness.confirm(Instant::now());
+                if after.is_some() {
+                    cuts.over();
+                }
                 // An index that goes backwards: the registry has started anew.
                 after = match after {
                     Some(previous) if index < previous => None,
@@ -213,6 +218,7 @@ async fn follow(catalog: Arc<dyn Catalog>, source: Box<dyn Source>, freshness: F
             Err(error) if after.is_some() && error.class() == Class::Outage => {
                 log::debug!("watch on {}: {error}", source.name());
                 after = None;
+                tokio::time::sleep(cuts.pause(sent.elapsed())).await;
             }
             Err(error) => {
                 after = None;

@@ -100,9 +100,10 @@ impl Places {
         left.map(|(id, at)| (id.clone(), at)).collect()
     }
 
-    /// The cluster behind the agent could not do something. Whether to look for another agent.
-    fn failed(&mut self, now: Instant) -> bool {
-        let since = *self.leaderless.get_or_insert(now);
+    /// The cluster behind the agent could not do something at `since`. Whether to look for another
+    /// agent.
+    fn failed(&mut self, since: Instant, now: Instant) -> bool {
+        let since = *self.leaderless.get_or_insert(since);
         let due = now >= since + LEADERLESS && self.ask_at.is_none_or(|at| now >= at);
         if due {
             self.ask_at = Some(now + ASKING);
@@ -134,8 +135,13 @@ impl Consul {
 
     /// How the cluster has answered, through the current agent.
     pub(crate) async fn cluster_answered<T>(&self, outcome: &Result<T, Error>) {
+        let now = Instant::now();
         let due = match outcome {
-            Err(Error::Failed(_) | Error::Timeout(_)) => self.places().failed(Instant::now()),
+            Err(Error::Failed(_)) => self.places().failed(now, now),
+            // It has been so for as long as that was waited for.
+            Err(Error::Timeout(_)) => {
+                self.places().failed(now.checked_sub(self.timeout).unwrap_or(now), now)
+            }
             Err(error) if error.class() == Class::Outage => false,
             _ => {
                 self.places().leaderless = None;
@@ -286,13 +292,19 @@ mod tests {
     #[test]
     fn others_are_asked_for_a_leader_after_a_while_and_now_and_then() {
         let (mut places, now) = (Places::default(), Instant::now());
-        let mut at = |millis| places.failed(now + Duration::from_millis(millis));
+        let mut at = |millis| {
+            let now = now + Duration::from_millis(millis);
+            places.failed(now, now)
+        };
         assert!(!at(0));
         assert!(!at(4999));
         assert!(at(5000));
         assert!(!at(5999));
         assert!(at(6000));
         places.leaderless = None;
-        assert!(!places.failed(now + Duration::from_secs(20)), "it begins anew");
+        let later = now + Duration::from_secs(20);
+        assert!(!places.failed(later, later), "it begins anew");
+        places.leaderless = None;
+        assert!(places.failed(later, later + LEADERLESS), "a late answer was waited for");
     }
 }

@@ -69,6 +69,9 @@ impl Consul {
         let deadline = self.deadline(after.map_or(self.timeout, |_| wait));
         let call = Call { limit: LIMIT, ..Call::new(Method::GET, &path, deadline) };
         let mut answer = self.answer(call).await;
+        if after.is_none() {
+            self.pass_over(&answer);
+        }
         // A key that is not there is an answer like any other.
         if let Ok(reply) = &mut answer
             && reply.status == StatusCode::NOT_FOUND

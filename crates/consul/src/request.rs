@@ -37,18 +37,27 @@ impl Consul {
 
     pub(crate) async fn send(&self, call: Call<'_>, scope: Scope) -> Result<Reply, Error> {
         let answer = self.answer(call).await;
+        self.pass_over(&answer);
         self.judge(answer, scope).await
     }
 
     /// Whatever the current agent answers.
     pub(crate) async fn answer(&self, call: Call<'_>) -> Result<Reply, Error> {
         let reply = self.dispatch(None, call).await?;
-        if is_gateway_error(reply.status) {
-            self.client.avoid(reply.endpoint);
-        } else {
+        if !is_gateway_error(reply.status) {
             self.answered(reply.endpoint);
         }
         Ok(reply)
+    }
+
+    /// Goes on to the next agent if what stands in front of this one has lost it. Nobody can tell from
+    /// the end of a request that waits for a change, which may just have waited too long for it.
+    pub(crate) fn pass_over(&self, answer: &Result<Reply, Error>) {
+        if let Ok(reply) = answer
+            && is_gateway_error(reply.status)
+        {
+            self.client.avoid(reply.endpoint);
+        }
     }
 
     /// What an answer means, or that there is none.

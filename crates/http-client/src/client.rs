@@ -187,12 +187,13 @@ impl Client {
         }
     }
 
-    /// A request that was sent at `begun` has failed. If it is only late, and others have been
-    /// answered meanwhile, that is about the request: the server stays.
+    /// A request that was sent at `begun` has failed. If others have been answered meanwhile, that is
+    /// about the request, which the server or something on the way has held for too long: the server
+    /// stays.
     fn failed(&self, endpoint: EndpointId, begun: Instant, error: &Error) {
         let heard = |current: &Current| current.heard.is_some_and(|heard| heard > begun);
         match error {
-            Error::Timeout(_) if heard(&self.lock()) => {}
+            Error::Timeout(_) | Error::Interrupted(_) if heard(&self.lock()) => {}
             Error::Timeout(_) | Error::Interrupted(_) => self.avoid(endpoint),
             Error::Unreachable(_) | Error::TooLong(_) | Error::Path(_) => {}
         }

@@ -11,7 +11,7 @@
 //! once each in a request and each within its share of the deadline, and the first that can be is
 //! the current one from then on: nothing goes back to an earlier one by itself. A request whose
 //! answer breaks or is late fails, for what it has done is unknown; the next one begins with the
-//! next server, unless the server has answered others while one was late. A name is resolved for each connection, so a server may change its address.
+//! next server, unless the server has answered others in the meantime. A name is resolved for each connection, so a server may change its address.
 //!
 //! A request that fails on a kept connection before its answer has begun is sent once more on a
 //! fresh one, since the server may have closed the old one long ago. So it may reach servers twice;

@@ -239,6 +239,35 @@ async fn one_late_answer_is_no_reason_to_leave_a_server_that_answers_others() {
 }
 
 #[tokio::test]
+async fn one_broken_answer_is_no_reason_to_leave_a_server_that_answers_others() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let b = Server::start("b", Deed::Answer).await;
+    let client = client(&[Address::Http { host: "127.0.0.1".into(), port }, b.address()]);
+    let (cut, cutting) = tokio::sync::oneshot::channel::<()>();
+    let serve = async {
+        let mut buffer = [0; 4096];
+        let (mut held, _) = listener.accept().await.unwrap();
+        assert!(held.read(&mut buffer).await.unwrap() > 0);
+        let (mut other, _) = listener.accept().await.unwrap();
+        assert!(other.read(&mut buffer).await.unwrap() > 0);
+        other.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na").await.unwrap();
+        cutting.await.unwrap();
+        other
+    };
+    let others = async {
+        // The first one is under way.
+        tokio::task::yield_now().await;
+        assert_eq!(get(&client, LONG).await.unwrap(), "a");
+        cut.send(()).unwrap();
+    };
+    let (held, (), _kept) = tokio::join!(get(&client, LONG), others, serve);
+    assert!(matches!(held, Err(Error::Interrupted(_))), "{held:?}");
+    assert_eq!(client.name(client.current()), format!("http://127.0.0.1:{port}"));
+    assert_eq!(b.asked(), 0);
+}
+
+#[tokio::test]
 async fn a_server_that_answers_nonsense_can_be_avoided_and_asked_by_name() {
     let (a, b) = (Server::start("a", Deed::Answer).await, Server::start("b", Deed::Answer).await);
     let client = client(&[a.address(), b.address()]);

@@ -41,6 +41,24 @@ impl Pace {
     }
 }
 
+/// Waits in a row that were cut off before long.
+#[derive(Default)]
+pub(super) struct Cuts(u32);
+
+impl Cuts {
+    /// How long to pause after one that had lasted so long. A registry that goes away cuts once, and
+    /// an immediate read tells; what always cuts, such as a proxy that suffers no waiting, is not
+    /// asked as fast as that.
+    pub(super) fn pause(&mut self, waited: Duration) -> Duration {
+        self.0 = if waited < RETRY.max { self.0.saturating_add(1) } else { 0 };
+        if self.0 > 1 { RETRY.pause(self.0 - 1) } else { Duration::ZERO }
+    }
+
+    pub(super) fn over(&mut self) {
+        self.0 = 0;
+    }
+}
+
 /// Errors in a row that are no outage.
 #[derive(Default)]
 pub(super) struct Trouble {

@@ -100,6 +100,27 @@ fn nonsense_is_no_change_of_a_watch() {
 }
 
 #[test]
+fn where_waiting_is_always_cut_off_a_watch_does_not_hurry() {
+    let fake = Fake::start(Deed::By(|request| {
+        if request.contains("index=") { b"HTTP/9 x\r\n\r\n".to_vec() } else { ok("[]") }
+    }));
+    let query = Query {
+        service: "cut".into(),
+        tag: None,
+        datacenter: None,
+        near: None,
+        max_staleness: Duration::from_secs(10),
+    };
+    let _watch = fake.runtime.enter(|| watch(fake.client(), query));
+    std::thread::sleep(Duration::from_secs(8));
+    // A read and a wait, on two connections, each time: after pauses of at least 0, 0.1, 0.2, 0.4, 0.8,
+    // 1.6, 2.5 seconds.
+    let requests = fake.requests.load(Ordering::SeqCst);
+    assert!((9..=27).contains(&requests), "{requests} requests");
+    assert!(fake.lines.lock().unwrap().iter().any(|line| line.contains("index=")));
+}
+
+#[test]
 fn a_server_in_trouble_is_not_hammered_and_one_line_tells_of_it() {
     let fake = Fake::start(Deed::Answer(status(500, "out of order")));
     let registrar = fake.runtime.enter(|| Registrar::spawn(fake.client())).0;
