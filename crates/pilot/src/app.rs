@@ -120,7 +120,11 @@ fn check(source: &Source, application: &[String], host: &Host) -> Result<String,
     let theirs = config.jobs.iter().filter(|job| job.role != Role::Companion).count();
     let jobs = count(theirs, "job", "jobs");
     let watches = count(config.watches.len(), "watch", "watches");
-    text.push_str(&format!("{name}: valid: {generation}, {jobs}, {watches}\n"));
+    let elections = match config.elections.len() {
+        0 => String::new(),
+        some => format!(", {}", count(some, "election", "elections")),
+    };
+    text.push_str(&format!("{name}: valid: {generation}, {jobs}, {watches}{elections}\n"));
     Ok(text)
 }
 

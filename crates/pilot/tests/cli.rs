@@ -169,6 +169,7 @@ fn a_configuration_is_checked_without_being_run() {
         health: { exec: 'true', interval: 10, ttl: 15 },
       }],
       watches: [{ name: 'db', interval: 1 }],
+      elections: [{ name: 'primary' }],
     }";
     let program = pilot().file("app.json", text).env("DB_PASSWORD", "hunter2222");
     let mut running = program.args(["-config", "app.json", "-check"]).spawn();
@@ -179,8 +180,9 @@ fn a_configuration_is_checked_without_being_run() {
         "app: a check every 10s with a TTL of 15s",
         "app: the value of DB_PASSWORD stands in its arguments",
         "watch.db: no job waits for it",
+        "election.primary: no job waits for it",
         "stopTimeout: 12s: container engines",
-        "valid: 3.x, 1 job, 1 watch",
+        "valid: 3.x, 1 job, 1 watch, 1 election",
     ];
     assert_eq!(lines.len(), said.len(), "{}", finished.stdout);
     for (line, said) in lines.iter().zip(said) {

@@ -31,7 +31,7 @@ use crate::{
 /// What the jobs of one configuration have been told.
 pub(super) struct Changes {
     jobs: Vec<Told>,
-    /// Where the files are, once there was one.
+    /// Where the files are, while there are any.
     folder: Option<Folder>,
     /// Whether the log has heard that there cannot be one.
     complaint: Option<String>,
@@ -196,6 +196,16 @@ impl Changes {
         if let Some(path) = self.jobs.get_mut(job.0).and_then(|told| told.file.take()) {
             // What somebody else has removed is gone, too.
             let _ = fs::remove_file(path);
+            // So that nothing stays behind should we be killed.
+            if self.jobs.iter().all(|told| told.file.is_none()) {
+                self.tidy();
+            }
+        }
+    }
+
+    fn tidy(&mut self) {
+        if let Some(folder) = self.folder.take() {
+            let _ = fs::remove_dir(folder.path);
         }
     }
 }
@@ -205,9 +215,7 @@ impl Drop for Changes {
         for path in self.jobs.iter().filter_map(|told| told.file.as_ref()) {
             let _ = fs::remove_file(path);
         }
-        if let Some(folder) = &self.folder {
-            let _ = fs::remove_dir(&folder.path);
-        }
+        self.tidy();
     }
 }
 

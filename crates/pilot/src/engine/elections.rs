@@ -145,15 +145,15 @@ impl Elections {
         let leaving = candidate.leaving.take();
         let name =
             self.settings.get(id.0).map_or_else(String::new, |settings| settings.name.clone());
-        let until = tokio::time::Instant::now() + DEREGISTRATION_PATIENCE;
         self.resigning.spawn(async move {
             if let Some(leaving) = leaving {
-                // Whoever is elected next should not find us beside it.
-                let _ = tokio::time::timeout_at(until, leaving).await;
+                // Whoever is elected next should not find us beside it. But a catalog that is slow
+                // has to hear of the lock, too, or nobody is elected for a long time.
+                let _ = tokio::time::timeout(DEREGISTRATION_PATIENCE / 2, leaving).await;
             }
             let led = election.token().is_some();
             let resigned = election.resign(DEREGISTRATION_PERSISTENCE);
-            match tokio::time::timeout_at(until, resigned).await {
+            match tokio::time::timeout(DEREGISTRATION_PATIENCE, resigned).await {
                 Ok(Resignation::Acknowledged) => {}
                 _ if !led => {}
                 Ok(Resignation::GaveUp(_)) | Err(_) => log::warn!(
@@ -337,7 +337,10 @@ fn name_of(holder: &Holder) -> String {
 mod tests {
     use std::{collections::BTreeMap, time::Duration};
 
-    use catalog::{Catalog, memory::Memory};
+    use catalog::{
+        Catalog,
+        memory::{Memory, Mood},
+    };
 
     use super::*;
 
@@ -346,7 +349,8 @@ mod tests {
 
     /// Two elections on a catalog in memory, and its keys.
     fn two() -> (Elections, Registry, Arc<Memory>, [String; 2]) {
-        let text = r#"{ consul: "c:1", elections: [{ name: "a" }, { name: "b" }] }"#;
+        let text = r#"{ consul: "c:1", elections: [
+            { name: "aa", service: true, port: 1, interfaces: "static:10.0.0.1" }, { name: "bb" }] }"#;
         let source = config::Source { name: "app.json5".into(), text: text.into() };
         let host = config::Host {
             environment: BTreeMap::new(),
@@ -406,6 +410,29 @@ mod tests {
         assert!(elected.is_some());
         elections.demoted(A, &registry);
         assert_eq!(elections.elected(A, &registry), elected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_catalog_that_is_slow_hears_of_the_lock_before_we_go() {
+        let (mut elections, registry, memory, [key, _]) = two();
+        elections.candidates[B.0] = None;
+        soon(elections.next(Some(&registry))).await;
+        elections.elected(A, &registry);
+        while !registry.registrar.is_registered("aa-here") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        memory.set_mood(Mood::Frozen);
+        elections.demoted(A, &registry);
+        elections.resign(A);
+        let thaw = async {
+            tokio::time::sleep(Duration::from_millis(1200)).await;
+            memory.set_mood(Mood::Well);
+        };
+        let until_resigned =
+            async { while !matches!(elections.next(Some(&registry)).await, Vote::Resigned(A)) {} };
+        soon(async { tokio::join!(thaw, until_resigned) }).await;
+        let lock = memory.holder(&key, None, Duration::ZERO).await.unwrap();
+        assert_eq!(lock.holder, None);
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(super) enum Listing {
 }
 
 impl Listing {
-    fn is_marked(self) -> bool {
+    pub(super) fn is_marked(self) -> bool {
         let (Listing::Leaving { notice, .. } | Listing::Left { notice, .. }) = self else {
             return false;
         };

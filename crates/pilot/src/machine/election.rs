@@ -7,13 +7,13 @@
 //! next one is elected after we have really stepped down.
 //!
 //! What runs on `elected` is not killed by a demotion: a job that is hooked to `demoted` does that,
-//! if it is wanted.
+//! if it is wanted. But nothing starts it again before we are elected again.
 
 use std::time::{Duration, Instant};
 
 use config::{
     election::ElectionId,
-    job::{ElectionEvent, JobId, Trigger},
+    job::{Condition, ElectionEvent, JobId, Need, Trigger, When},
 };
 
 use super::{Action, Machine, Maintenance, Phase, Run, StopStep};
@@ -261,6 +261,21 @@ impl Machine {
                 matches!(self.elections.get(id.0), Some(Candidacy::SteppingDown { .. }))
                     && self.is_hooked(job, Trigger::Election(id, ElectionEvent::Demoted))
             })
+    }
+
+    /// Whether what has started a job is not so any more: it was elected, and we are not, or the
+    /// other way round. Then nothing that came before starts it again.
+    pub(super) fn is_overtaken(&self, job: JobId) -> bool {
+        let overtaken = |condition: &Condition| match condition.trigger {
+            Trigger::Election(id, ElectionEvent::Elected) => !self.leads(id),
+            Trigger::Election(id, ElectionEvent::Demoted) => self.leads(id),
+            _ => false,
+        };
+        match &self.spec(job).when {
+            When::On { need: Need::Any, conditions, .. } => conditions.iter().all(overtaken),
+            When::On { need: Need::All, conditions, .. } => conditions.iter().any(overtaken),
+            When::Every { .. } => false,
+        }
     }
 
     /// Whether an event of an election can still come.

@@ -129,6 +129,13 @@ impl Machine {
             When::Every { .. } => return,
             When::On { need, conditions, .. } => (*need, conditions),
         };
+        if let Trigger::Election(election, event) = event {
+            // Who is demoted is not elected any more, whatever else comes that is needed.
+            for (condition, seen) in conditions.iter().zip(&mut self.job_mut(id).seen) {
+                *seen &= !matches!(condition.trigger, Trigger::Election(same, other)
+                    if same == election && other != event);
+            }
+        }
         let mut counts = false;
         for (condition, seen) in conditions.iter().zip(&mut self.job_mut(id).seen) {
             if condition.trigger == event {
@@ -219,7 +226,10 @@ impl Machine {
             }
             Run::Resting { until, reason } if *until <= now => {
                 let reason = *reason;
-                self.start_again(id, reason, now);
+                match self.is_overtaken(id) {
+                    true => self.rest_for_good(id, now),
+                    false => self.start_again(id, reason, now),
+                }
             }
             _ => {}
         }
@@ -284,6 +294,7 @@ impl Machine {
         matches!(self.spec(id).when, When::On { .. })
             && !matches!(self.job(id).restarts, Restarts::Never | Restarts::Limit(0))
             && !matches!(self.phase, Phase::Stopping(_))
+            && (self.spec(id).when.repeats() || !self.is_overtaken(id))
     }
 
     /// What the exit means for the program's own.
@@ -325,6 +336,7 @@ impl Machine {
                     }
                 }
             },
+            When::On { .. } if self.is_overtaken(id) => self.rest_for_good(id, now),
             When::On { .. } => match (held, restarts) {
                 (Some(reason), _) => self.start_process(id, reason, now),
                 (None, Restarts::Never | Restarts::Limit(0)) if repeats => {}
@@ -334,6 +346,14 @@ impl Machine {
                     self.restart(id, now);
                 }
             },
+        }
+    }
+
+    /// No run follows from what has been; perhaps one from what comes.
+    fn rest_for_good(&mut self, id: JobId, now: Instant) {
+        match self.spec(id).when.repeats() {
+            true => self.job_mut(id).run = Run::Idle,
+            false => self.over(id, now),
         }
     }
 

@@ -324,6 +324,10 @@ impl Machine {
             self.begin_stop(id);
             match self.job(id).stop {
                 StopStep::Holding | StopStep::Hooks { .. } => self.begin_deregistration(id, now),
+                // There is no time for two requests, one after the other.
+                StopStep::Deregistering(_) if self.job(id).listing.is_marked() => {
+                    self.begin_deregistration(id, now);
+                }
                 StopStep::Draining { .. } => self.terminate(id, now),
                 _ => {}
             }

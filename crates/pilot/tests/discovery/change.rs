@@ -3,11 +3,11 @@
 use std::{fs, os::unix::fs::MetadataExt as _};
 
 use serde_json::{Value, json};
-use testkit::{Consul, Running};
+use testkit::{Consul, Running, wait_until};
 
 use crate::{
     NOTE, await_look, look,
-    support::{await_lines, catalogued_jobs, pilot, stop},
+    support::{PATIENCE, await_lines, catalogued_jobs, lines, pilot, stop},
 };
 
 fn noting(when: Value) -> Value {
@@ -40,7 +40,7 @@ fn register(consul: &Consul, id: &str, port: u16) {
 fn instances_before_and_after_however_many_changes_that_were() {
     let consul = Consul::start();
     let watches = json!([{ "name": "db", "interval": 1, "tag": "primary" }]);
-    let run = pilot(catalogued_jobs(&consul, watches, noting(changed("db"))))
+    let mut run = pilot(catalogued_jobs(&consul, watches, noting(changed("db"))))
         .script("note", NOTE)
         .spawn();
     await_look(&run, "/watches/0/instances", json!([]));
@@ -68,6 +68,7 @@ fn instances_before_and_after_however_many_changes_that_were() {
         (ids(&second["before"]), ids(&second["after"])),
         (vec!["db-1".into()], vec!["db-2".into()])
     );
+    stop(&mut run);
 }
 
 #[test]
@@ -97,9 +98,13 @@ fn keys_and_their_values_on_consul() {
     // The same value again, and another key: no change of this one.
     put(&consul, "app/settings", b"\xff\x00");
     put(&consul, "app/other", b"1");
-    let all = await_lines(&run, "all", 3);
-    let last: Value = serde_json::from_str(&all[2]).unwrap();
-    assert_eq!((&last["keyPrefix"], last["after"].as_array().unwrap().len()), (&json!("app/"), 2));
+    // However many runs that takes.
+    wait_until("the prefix has both keys", PATIENCE, || {
+        let lines = lines(&run, "all");
+        let last: Option<Value> = lines.last().and_then(|line| serde_json::from_str(line).ok());
+        let told = last.filter(|last| last["keyPrefix"] == "app/");
+        told.is_some_and(|last| last["after"].as_array().is_some_and(|after| after.len() == 2))
+    });
     assert_eq!(look(&run)["watches"][1]["keys"], json!(["app/other", "app/settings"]));
     consul.request("DELETE", "/v1/kv/app/settings", "");
     assert_eq!(told(&run, 3)[2]["after"], json!([]));
@@ -117,12 +122,13 @@ fn a_restart_and_a_start_that_no_watch_has_brought_about() {
             "restarts": 1, "when": { "source": "watch.db", "once": "healthy" } },
         { "name": "plain", "exec": ["sh", "-c", "echo \"[$CONTAINERPILOT_CHANGE]\" >>plain"] }
     ]);
-    let run = pilot(catalogued_jobs(&consul, watches, jobs)).script("note", NOTE).spawn();
+    let mut run = pilot(catalogued_jobs(&consul, watches, jobs)).script("note", NOTE).spawn();
     register(&consul, "db-1", 1);
     let told = told(&run, 2);
     assert_eq!(told[0]["event"], "healthy");
     assert_eq!(told[0], told[1]);
     assert_eq!(await_lines(&run, "plain", 1), ["[]"]);
+    stop(&mut run);
 }
 
 /// The file is its user's alone, and gone with the process; the folder with the program.
@@ -147,11 +153,9 @@ fn the_file_is_private_and_does_not_stay() {
     let folder = std::path::Path::new(&path).parent().unwrap().to_owned();
     assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o711);
     fs::remove_file(run.path("wait")).unwrap();
-    testkit::wait_until("the file is gone", crate::support::PATIENCE, || {
-        !fs::exists(&path).unwrap()
-    });
+    wait_until("the file is gone", PATIENCE, || !fs::exists(&path).unwrap());
+    wait_until("the folder is gone", PATIENCE, || !folder.exists());
     stop(&mut run);
-    assert!(!folder.exists());
 }
 
 #[test]
@@ -184,7 +188,7 @@ fn several_watches_and_a_reload() {
     let when = json!({ "any": [{ "source": "watch.db", "each": "changed" },
         { "source": "watch.cache", "each": "changed" }] });
     let config = catalogued_jobs(&consul, watches, noting(when));
-    let run = pilot(config.clone()).script("note", NOTE).spawn();
+    let mut run = pilot(config.clone()).script("note", NOTE).spawn();
     await_look(&run, "/watches/2/instances", json!([]));
     run.write("wait", "");
     register(&consul, "db-1", 1);
@@ -218,4 +222,5 @@ fn several_watches_and_a_reload() {
     assert_eq!(second["also"].as_array().unwrap().len(), 1, "nothing has become of standbys");
     let new: Value = serde_json::from_str(&await_lines(&run, "new", 1)[0]).unwrap();
     assert_eq!(new["before"], json!([]), "{new}");
+    stop(&mut run);
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use config::{
     Config,
     election::ElectionId,
-    job::{ElectionEvent, Frequency, GlobalEvent, Job, JobId, Restarts, Trigger},
+    job::{
+        Backoff, Condition, ElectionEvent, Frequency, GlobalEvent, Job, JobId, Need, Restarts,
+        Role, SignalEvent, Trigger, When,
+    },
 };
 
 use super::super::{
@@ -311,4 +314,100 @@ fn the_reason_of_a_held_start_survives_a_reload() {
     let reasons: Vec<Reason> = of_note.map(|(_, reason)| *reason).collect();
     let changed = |place| Reason::Watch(WatchId(place), WatchEvent::Changed);
     assert_eq!(reasons, [changed(0), changed(1)]);
+}
+
+/// `app`, and one that runs on `elected`.
+fn leading(when: When, restarts: Restarts) -> Config {
+    let mut config = standing();
+    config.jobs.truncate(2);
+    config.jobs[1].when = when;
+    config.jobs[1].restarts = restarts;
+    config
+}
+
+fn runs(world: &World) -> usize {
+    world.spawns.get(&JobId(1)).copied().unwrap_or_default()
+}
+
+#[test]
+fn what_a_leader_runs_is_not_started_again_when_it_leads_no_more() {
+    let (yes, no) = (Input::Elected(PRIMARY), Input::Demoted(PRIMARY));
+    let each = || on(ELECTED, Frequency::Each);
+    let once = || on(ELECTED, Frequency::Once);
+    let lives_for = |millis| script(vec![FOREVER, lives(millis, 1), FOREVER]);
+    for (what, when, restarts, inputs, behaviours, expected) in [
+        ("led", each(), 3, vec![(100, yes)], lives_for(400), 2),
+        ("demoted", each(), 3, vec![(100, yes), (200, no)], lives_for(400), 1),
+        ("demoted once", once(), 3, vec![(100, yes), (200, no)], lives_for(400), 1),
+        ("demoted while it rests", each(), 3, vec![(100, yes), (130, no)], lives_for(20), 1),
+        (
+            "and elected again",
+            each(),
+            3,
+            vec![(100, yes), (200, no), (900, yes)],
+            lives_for(400),
+            2,
+        ),
+        ("held", each(), 0, vec![(100, yes), (200, no), (300, yes)], lives_for(400), 2),
+        (
+            "held and demoted",
+            each(),
+            0,
+            vec![(100, yes), (200, no), (300, yes), (400, no)],
+            lives_for(400),
+            1,
+        ),
+    ] {
+        let mut config = leading(when, Restarts::Limit(restarts));
+        config.jobs[1].backoff = Backoff::Exponential;
+        let mut world = World::new(config, behaviours, inputs);
+        world.run(seconds(2));
+        assert_eq!(runs(&world), expected, "{what}");
+    }
+}
+
+#[test]
+fn an_election_that_is_lost_counts_for_nothing_else() {
+    let hup = Input::Signal(SignalEvent::Hup);
+    let (yes, no) = (Input::Elected(PRIMARY), Input::Demoted(PRIMARY));
+    for frequency in [Frequency::Once, Frequency::Each] {
+        for (inputs, expected) in [
+            (vec![(100, yes), (200, hup)], 1),
+            (vec![(100, yes), (200, no), (300, hup)], 0),
+            (vec![(100, yes), (200, no), (300, hup), (400, yes)], 1),
+        ] {
+            let condition = |trigger| Condition { trigger, frequency };
+            let conditions = [ELECTED, Trigger::Signal(SignalEvent::Hup)].map(condition).to_vec();
+            let when = When::On { need: Need::All, conditions, timeout: None };
+            let config = leading(when, Restarts::Never);
+            let mut world = World::new(config, script(vec![FOREVER, FOREVER]), inputs);
+            world.run(seconds(1));
+            assert_eq!(runs(&world), expected);
+        }
+    }
+}
+
+#[test]
+fn who_leads_again_is_not_demoted_by_what_came_before() {
+    let mut config = standing();
+    config.jobs.remove(1);
+    let (yes, no) = (Input::Elected(PRIMARY), Input::Demoted(PRIMARY));
+    for (last, expected) in [(yes, 1), (no, 2)] {
+        let inputs = vec![(100, yes), (200, no), (300, yes), (400, no), (500, last)];
+        let behaviours = script(vec![FOREVER, lives(450, 0), lives(20, 0)]);
+        let mut world = World::new(config.clone(), behaviours, inputs);
+        world.run(seconds(5));
+        assert_eq!(runs(&world), expected, "{last:?}");
+    }
+}
+
+#[test]
+fn the_exit_of_what_is_not_started_again_decides() {
+    let mut config = leading(on(ELECTED, Frequency::Once), Restarts::Limit(3));
+    config.jobs[1].role = Role::Essential;
+    let inputs = vec![(100, Input::Elected(PRIMARY)), (200, Input::Demoted(PRIMARY))];
+    let mut world =
+        World::new(config, script(vec![FOREVER, lives(400, 7), FOREVER, FOREVER]), inputs);
+    world.run(seconds(5));
+    assert_eq!(world.exit.map(|(_, code)| code), Some(7));
 }
