@@ -96,7 +96,11 @@ proptest! {
 }
 
 /// Carries out what is due, as long as `answer` has one.
-fn serve(candidate: &mut Candidate, now: Moment, answer: impl Fn(&Request) -> Option<Reply>) {
+fn serve(
+    candidate: &mut Candidate,
+    now: Moment,
+    mut answer: impl FnMut(&Request) -> Option<Reply>,
+) {
     while let Some(request) = candidate.take(now) {
         if let Some(reply) = answer(&request) {
             candidate.done(reply, now, now);
@@ -175,4 +179,38 @@ fn a_refused_look_is_repeated_slowly_although_renewals_work() {
         }
     }
     assert!((12..35).contains(&looks), "{looks} looks in a minute");
+}
+
+#[test]
+fn a_session_is_not_closed_while_it_may_still_be_given_the_lock() {
+    let (session, now) = (Session("one".to_owned()), SECOND);
+    let mut candidate = Candidate::new("primary".to_owned(), TTL, now);
+    let mut acquisitions = 0;
+    serve(&mut candidate, now, |request| match request {
+        Request::Open => Some(Reply::Opened(Ok(session.clone()))),
+        Request::Look(None, round) => {
+            let holding = Holding { holder: None, index: Index(1) };
+            Some(Reply::Seen(None, *round, Ok(holding)))
+        }
+        // The answer is late.
+        Request::Acquire(_) => {
+            acquisitions += 1;
+            None
+        }
+        _ => None,
+    });
+    assert_eq!(acquisitions, 1);
+    candidate.resign(now);
+    let closed = |candidate: &mut Candidate| {
+        let mut closed = false;
+        serve(candidate, now, |request| {
+            closed |= matches!(request, Request::Close(_));
+            None
+        });
+        closed
+    };
+    assert!(!closed(&mut candidate));
+    candidate.done(Reply::Acquired(session.clone(), Ok(Some(Token(1)))), now, now);
+    assert_eq!(candidate.role(now), Role::Follower);
+    assert!(closed(&mut candidate));
 }
