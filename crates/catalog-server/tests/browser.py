@@ -131,6 +131,7 @@ def services_come_fail_and_go(catalog, page):
     page.wait_for('[data-instance="web-1"][data-state="critical"] .output', "disk full\nat 100 %")
     assert page.browser.run("return document.title").startswith("(1)")
     catalog.register("web", "web-2", Address="10.0.0.2", Port=8080)
+    page.wait_for('[data-instance="web-2"]', "10.0.0.2:8080")
     catalog.register("web", "web-2", Address="10.0.0.2", Port=8081)
     page.wait_for('[data-instance="web-2"]', "10.0.0.2:8081")
     catalog.report("web-2", "warning", "slow")
