@@ -80,7 +80,7 @@ impl Registrar {
 
     /// A check has failed: no heartbeat, and one that has not been sent yet is withdrawn. An
     /// instance that is registered stays so: should the registry lose it, it is put in again as
-    /// critical. Where instances that expire are taken out ([`Expiry`]), that is their end until a
+    /// critical. Where instances that expire are taken out ([`Expiry`](crate::Expiry)), that is their end until a
     /// check passes again.
     pub fn failing(&self, id: &str) {
         self.change(|table| table.failing(id));
