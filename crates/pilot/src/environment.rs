@@ -1,13 +1,25 @@
 //! The environment of children: ours, and what we add. An explicit map; our own environment is
 //! never changed.
 
-use std::{collections::BTreeMap, ffi::OsString};
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+};
 
 use config::{Config, job::Surroundings};
 use process::{Identity, Pid};
 
 /// The variable with the path of the file that tells of a change.
 pub(crate) const CHANGE_VARIABLE: &str = "CONTAINERPILOT_CHANGE";
+
+/// Whether a variable that we have inherited speaks of what only the one who set it knows.
+fn is_of_another(name: &OsStr) -> bool {
+    name == CHANGE_VARIABLE
+        || name
+            .to_str()
+            .and_then(|name| name.strip_prefix("CONTAINERPILOT_ELECTION_"))
+            .is_some_and(|name| name.ends_with("_TOKEN"))
+}
 
 /// What was asked for on the control socket: variables that are set, or unset.
 pub(crate) type Changes = BTreeMap<String, Option<String>>;
@@ -27,9 +39,10 @@ pub(crate) struct Environment {
 
 impl Environment {
     /// What we have inherited, byte for byte, `CONTAINERPILOT_PID`, and the address of each
-    /// advertised service. What another one of us was told of a change is not for our children.
+    /// advertised service. What another one of us was told of a change, or was elected with, is not
+    /// for our children.
     pub(crate) fn new(config: &Config) -> Environment {
-        let inherited = std::env::vars_os().filter(|(name, _)| name != CHANGE_VARIABLE);
+        let inherited = std::env::vars_os().filter(|(name, _)| !is_of_another(name));
         let base: BTreeMap<_, _> = inherited.collect();
         let (changes, ours) = (Changes::new(), BTreeMap::new());
         let mut environment = Environment { variables: base.clone(), base, changes, ours };
@@ -125,5 +138,23 @@ impl Environment {
     /// All variables.
     pub(crate) fn variables(&self) -> &BTreeMap<OsString, OsString> {
         &self.variables
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_another_one_of_us_knows_is_not_passed_on() {
+        for (name, is) in [
+            ("CONTAINERPILOT_CHANGE", true),
+            ("CONTAINERPILOT_ELECTION_PRIMARY_TOKEN", true),
+            ("CONTAINERPILOT_ELECTION_PRIMARY", false),
+            ("CONTAINERPILOT_APP_IP", false),
+            ("TOKEN", false),
+        ] {
+            assert_eq!(is_of_another(name.as_ref()), is, "{name}");
+        }
     }
 }
