@@ -211,7 +211,8 @@ fn list(text: &mut Vec<u8>, name: &str, items: impl Iterator<Item = Value>) {
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
+    // Two that share a file by mistake should not also share this one.
+    beside.push(format!(".{}.new", std::process::id()));
     let beside = PathBuf::from(beside);
     // Values may be secrets.
     let mut options = std::fs::OpenOptions::new();

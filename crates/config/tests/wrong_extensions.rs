@@ -255,6 +255,13 @@ fn without_a_catalog() {
             ("the other catalog", "{ etcd: false, jobs: [] }".into()),
             ("both", "{ consul: false, etcd: { endpoints: \"http://e:1\" }, jobs: [] }".into()),
             ("true", "{ consul: true, jobs: [] }".into()),
+            ("etcd as Consul is written", "{ etcd: \"e:2379\", jobs: [] }".into()),
+            (
+                "a watch without a name",
+                "{ consul: \"c:1\", watches: [{ keyprefix: \"a/\", interval: 1 }], jobs: [\n  \
+                 { exec: \"a\", when: { source: \"watch.a\", each: \"changed\" } },\n] }"
+                    .into(),
+            ),
         ]),
     );
 }

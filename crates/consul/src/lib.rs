@@ -120,8 +120,9 @@ impl Catalog for Consul {
                     return Err(known(error));
                 }
             }
-            // A registration cannot carry the check's output.
-            if output.is_empty() { Ok(()) } else { self.update(registration, status, output).await }
+            // A registration cannot carry the check's output, and a check that is there already, of
+            // one of us that was killed, keeps its state.
+            self.update(registration, status, output).await
         })
     }
 

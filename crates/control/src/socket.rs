@@ -28,7 +28,7 @@ const CROWD: Duration = Duration::from_millis(500);
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Another process listens there.
-    #[error("{0}: another process listens on this socket: is the program running already?")]
+    #[error("{0}: another process listens on this socket; maybe the program is running already")]
     Live(PathBuf),
     /// Something else is there.
     #[error("{0}: exists and is no socket: remove it, or choose another path")]

@@ -28,6 +28,7 @@ const BEHAVIOURS: &[Behaviour] = behaviours![
     services::only_the_passing_are_found,
     services::a_heartbeat_for_what_is_not_there_is_refused,
     services::without_heartbeats_an_instance_is_not_found_any_more,
+    services::who_comes_back_after_its_time_is_healthy_at_once,
     services::a_tag_selects,
     services::another_datacenter_is_never_taken_for_an_empty_one,
     services::a_query_waits_for_a_change,

@@ -97,6 +97,18 @@ pub(crate) async fn without_heartbeats_an_instance_is_not_found_any_more(scene: 
     }
 }
 
+pub(crate) async fn who_comes_back_after_its_time_is_healthy_at_once(scene: Scene) {
+    let (killed, query) = (scene.connect(), scene.query());
+    let wanted = Registration { ttl: scene.traits.ttl * 4, ..scene.registration(1) };
+    killed.register(&wanted, Status::Passing, "").await.unwrap();
+    await_ids(&*killed, &query, &[&wanted.id]).await;
+    drop(killed);
+    let successor = scene.connect();
+    await_ids(&*successor, &query, &[]).await;
+    successor.register(&wanted, Status::Passing, "").await.unwrap();
+    await_ids(&*successor, &query, &[&wanted.id]).await;
+}
+
 pub(crate) async fn a_tag_selects(scene: Scene) {
     let catalog = scene.connect();
     let tagged = |number, tag: &str| Registration {

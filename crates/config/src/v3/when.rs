@@ -359,16 +359,19 @@ impl Names<'_> {
             let found = self.watches.iter().enumerate().filter(|(_, watch)| **watch == name);
             let found: Vec<WatchId> = found.map(|(index, _)| WatchId(index)).collect();
             if found.is_empty() {
-                let watches = self.watches.iter().map(|name| format!("watch.{name}"));
-                let known: Vec<String> = watches.collect();
-                field.refuse("names no watch", known_names(source, "watches", &known));
+                // One without a name has been complained of already, and may be the one.
+                if !self.watches.contains(&"") {
+                    let watches = self.watches.iter().map(|name| format!("watch.{name}"));
+                    let known: Vec<String> = watches.collect();
+                    field.refuse("names no watch", known_names(source, "watches", &known));
+                }
                 return None;
             }
             return Some(Source::Watches(found));
         }
         if let Some(name) = source.strip_prefix("election.") {
             let found = self.elections.iter().position(|election| *election == name);
-            if found.is_none() {
+            if found.is_none() && !self.elections.contains(&"") {
                 let elections = self.elections.iter().map(|name| format!("election.{name}"));
                 let known: Vec<String> = elections.collect();
                 field.refuse("names no election", known_names(source, "elections", &known));

@@ -26,6 +26,11 @@ pub(super) fn of_field(field: &Field<'_>) -> Etcd {
         field.refuse("is not etcd", "want \"consul\": false for no catalog at all");
         return etcd;
     }
+    if let Value::String(address) = &field.node.value {
+        let rule = format!("want {{ \"endpoints\": {address:?} }}");
+        field.refuse("is not an object", rule);
+        return etcd;
+    }
     let Some(mut object) = field.object() else { return etcd };
     let tls = object.take("tls").as_ref().and_then(tls);
     // As for Consul: who gives certificates means https.
