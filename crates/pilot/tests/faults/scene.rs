@@ -31,11 +31,9 @@ fn duration(fault: &Fault) -> Duration {
 /// When the service must be whole at the latest after the return: one heartbeat, what a loaded
 /// machine may take, and, after silence, what may be left of an attempt that was begun into it:
 /// the kernel repeats what it has sent after 1, 2 and 4 s, and a connection is given up after 3 s.
-/// A member that comes back to others may bring them an election, or two, until which nobody can say.
 fn whole_again(manner: Manner) -> Duration {
     let seconds = match manner {
-        Manner::Loud => INTERVAL + 3,
-        Manner::Redundant => INTERVAL + 3 + 6,
+        Manner::Loud | Manner::Redundant => INTERVAL + 3,
         Manner::Silent => INTERVAL + 3 + 3,
     };
     Duration::from_secs(seconds.into())
@@ -167,12 +165,14 @@ impl Scene {
         missing
     }
 
-    /// Waits until the service is whole and stays so. Answers how long that took.
+    /// Waits until the service is whole and stays so. Answers how long that took from when the
+    /// registry has answered for good: a member that comes back may bring the others an election,
+    /// in which they tell nobody anything.
     #[track_caller]
     fn await_whole(&self, deadline: Duration) -> Duration {
-        let returned = Instant::now();
+        let mut answering = Instant::now();
         let mut since = None;
-        let whole = wait_until("the service is whole again", deadline + SETTLED, || {
+        let whole = wait_until("the service is whole again", PATIENCE, || {
             thread::sleep(Duration::from_millis(20));
             match self.world.has_app() {
                 Ok(()) => {
@@ -181,11 +181,16 @@ impl Scene {
                 }
                 Err(seen) => {
                     since = None;
+                    if !seen.starts_with('[') {
+                        answering = Instant::now();
+                    }
                     Err(format!("{seen}\n{}", output(&self.run)))
                 }
             }
         });
-        whole - returned
+        let took = whole.saturating_duration_since(answering);
+        assert!(took <= deadline, "whole only after {took:?}\n{}", output(&self.run));
+        took
     }
 
     /// Nobody has noticed.
