@@ -12,6 +12,7 @@
 //!   is missing, a few requests at a time.
 //! * A [`Watch`] follows the passing instances of one service, or keys, by blocking queries and
 //!   tells its owner about a new set only if its content differs from the set told last.
+//! * A [`Survey`] follows many [`Question`]s about everything that a registry knows, for templates.
 //! * An [`Election`] holds a lock by a session that it renews, or waits for the lock. A pure
 //!   candidate decides, by a clock that counts suspended time; it leads only as long as nobody else
 //!   can have been given the lock, whatever the registry says later.
@@ -33,8 +34,10 @@ mod error;
 pub mod memory;
 mod model;
 mod observer;
+mod question;
 mod reachability;
 mod registrar;
+mod survey;
 mod watch;
 
 pub use backoff::Backoff;
@@ -48,8 +51,13 @@ pub use model::{
     Registration, Session, SessionTerms, Snapshot, Status, Token,
 };
 pub use observer::{Observer, Operation, Outcome};
+pub use question::{
+    Endpoint, Finding, Found, Health, HealthCheck, Listed, Node, NodeService, NodeServices, Pair,
+    Question, ServiceQuestion, Weights,
+};
 pub use reachability::{Availability, Reachability};
 pub use registrar::{Deregistration, Registrar};
+pub use survey::Survey;
 pub use watch::{
     Change, Freshness, Watch, WatchHandle, watch, watch_from, watch_keys, watch_keys_from,
 };
@@ -111,6 +119,18 @@ pub trait Catalog: Send + Sync + 'static {
         after: Option<Index>,
         wait: Duration,
     ) -> Answer<'a, Entries>;
+
+    /// Answers a question. `after` and `wait` as for [`Catalog::instances`], if the registry can wait
+    /// for a change of that. [`Error::Refused`]: the registry does not know such things.
+    fn find<'a>(
+        &'a self,
+        question: &'a Question,
+        after: Option<Index>,
+        wait: Duration,
+    ) -> Answer<'a, Found> {
+        let _ = (question, after, wait);
+        Box::pin(async { Err(Error::Refused("cannot be asked yet".to_owned())) })
+    }
 
     /// Opens a session.
     fn open_session<'a>(&'a self, terms: &'a SessionTerms) -> Answer<'a, Session>;

@@ -114,7 +114,7 @@ pub struct KeyQuery {
 }
 
 /// One key or many.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Keys {
     /// This one.
     One(String),

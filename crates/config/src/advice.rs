@@ -55,7 +55,7 @@ fn secrets<'a>(
 ) -> impl Iterator<Item = String> + use<'a> {
     let commands = [
         job.exec.as_ref().map(|exec| &exec.command),
-        job.health.as_ref().and_then(|health| health.command.as_ref()),
+        job.health.as_ref().and_then(crate::job::Health::command),
     ];
     let hold = |command: &Command, secret: &str| {
         [&command.program].into_iter().chain(&command.args).any(|word| word.contains(secret))
@@ -75,7 +75,7 @@ fn secrets<'a>(
 /// Commands are split at white space and executed as they are.
 fn shell(job: &Job) -> Option<String> {
     const OPERATORS: [&str; 8] = ["&&", "||", "|", ">", ">>", "<", ";", "2>&1"];
-    let check = job.health.as_ref().and_then(|health| health.command.as_ref());
+    let check = job.health.as_ref().and_then(crate::job::Health::command);
     let commands = job.exec.as_ref().map(|exec| &exec.command).into_iter().chain(check);
     let operator = commands
         .flat_map(|command| &command.args)

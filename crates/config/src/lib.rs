@@ -2,7 +2,7 @@
 //!
 //! The way of the data: [`render()`] (Go templates over the environment) → [`json5`] (a tree in
 //! which every value knows where it stands) → `v2` or `v3` (what the user may write, per
-//! generation) → the types in [`job`], [`watch`], [`election`], [`catalog`], [`telemetry`] (what
+//! generation) → the types in [`job`], [`watch`], [`election`], [`template`], [`catalog`], [`telemetry`] (what
 //! the program needs to know). The two generations are two spellings of one model: *sources
 //! observe, jobs act*. Nothing behind this crate knows which spelling was used, except where
 //! behaviour really differs ([`Generation`]).
@@ -33,6 +33,7 @@ mod schema;
 mod secrets;
 pub mod source;
 pub mod telemetry;
+pub mod template;
 mod v2;
 mod v3;
 mod variable;
@@ -57,6 +58,7 @@ pub use schema::schema;
 pub use secrets::{Secrets, hide_secrets};
 pub use source::Source;
 pub use telemetry::Telemetry;
+pub use template::Template;
 pub use variable::{election_variable, pid_variable, service_ip_variable};
 pub use watch::Watch;
 
@@ -86,6 +88,8 @@ pub struct Config {
     pub watches: Vec<Watch>,
     /// What we stand in. [`election::ElectionId`] is an index into this list.
     pub elections: Vec<Election>,
+    /// What is rendered. [`template::TemplateId`] is an index into this list.
+    pub templates: Vec<Template>,
     /// The metrics endpoint.
     pub telemetry: Option<Telemetry>,
     /// The control socket (3.x only).
@@ -140,6 +144,7 @@ impl fmt::Debug for Whole<'_> {
             jobs,
             watches,
             elections,
+            templates,
             telemetry,
             control,
             stop_timeout,
@@ -153,6 +158,7 @@ impl fmt::Debug for Whole<'_> {
             .field("jobs", jobs)
             .field("watches", watches)
             .field("elections", elections)
+            .field("templates", templates)
             .field("telemetry", telemetry)
             .field("control", &Text(control))
             .field("stop_timeout", stop_timeout)

@@ -25,6 +25,7 @@ pub(crate) fn config(mut root: Object<'_>, application: Option<Command>, host: &
         jobs: translated.jobs,
         watches: translated.watches,
         elections: Vec::new(),
+        templates: Vec::new(),
         telemetry: translated.telemetry,
         control: file.control,
         stop_timeout: None,

@@ -46,6 +46,7 @@ pub(crate) fn config(mut root: Object<'_>, has_application: bool, host: &Host) -
         jobs,
         watches: file.watches,
         elections: file.elections,
+        templates: Vec::new(),
         telemetry,
         control: Some(file.control),
         stop_timeout: Some(file.stop_timeout),

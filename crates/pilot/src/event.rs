@@ -2,7 +2,7 @@
 
 use config::{
     Config,
-    job::{ElectionEvent, GlobalEvent, JobEvent, SignalEvent, Trigger, WatchEvent},
+    job::{ElectionEvent, GlobalEvent, JobEvent, SignalEvent, TemplateEvent, Trigger, WatchEvent},
 };
 
 /// `SOURCE EVENT`, in the words of a 3.x file; the program's own events without a source.
@@ -10,7 +10,9 @@ pub(crate) fn describe(event: Trigger, config: &Config) -> String {
     let (source, word) = words(event, config);
     match event {
         Trigger::Global(_) | Trigger::Signal(_) => word.to_owned(),
-        Trigger::Job(..) | Trigger::Watch(..) | Trigger::Election(..) => format!("{source} {word}"),
+        Trigger::Job(..) | Trigger::Watch(..) | Trigger::Election(..) | Trigger::Template(..) => {
+            format!("{source} {word}")
+        }
     }
 }
 
@@ -53,6 +55,14 @@ pub(crate) fn words(event: Trigger, config: &Config) -> (String, &'static str) {
             };
             let name = config.elections.get(id.0).map_or("?", |election| &election.name);
             (format!("election.{name}"), word)
+        }
+        Trigger::Template(id, event) => {
+            let word = match event {
+                TemplateEvent::Changed => "changed",
+                TemplateEvent::Failed => "failed",
+            };
+            let name = config.templates.get(id.0).map_or("?", |template| &template.name);
+            (format!("template.{name}"), word)
         }
         Trigger::Signal(signal) => {
             let word = match signal {

@@ -9,8 +9,8 @@ use super::{
 use crate::{
     Generation, Host,
     job::{
-        Announce, Backoff, Health, Job, JobId, KillAfter, Restarts, Role, Service, Stop, StopAfter,
-        StopSignal, StopTarget, Streams, Surroundings, Trigger, When,
+        Announce, Backoff, Health, Job, JobId, KillAfter, Probe, Restarts, Role, Service, Stop,
+        StopAfter, StopSignal, StopTarget, Streams, Surroundings, Trigger, When,
     },
     json5::Value,
     telemetry::{Metric, MetricKind, OWN_METRICS, Telemetry},
@@ -68,12 +68,7 @@ fn companion(name: String, service: Service, after: Trigger) -> Job {
         when: When::once(after),
         restarts: Restarts::Never,
         backoff: Backoff::None,
-        health: Some(Health {
-            command: None,
-            interval: HEARTBEAT,
-            timeout: None,
-            streams: Streams::Raw,
-        }),
+        health: Some(Health::plain(Probe::Always, HEARTBEAT, None, Streams::Raw)),
         service: Some(service),
         stop: Stop {
             after: StopAfter::default(),

@@ -16,8 +16,8 @@ use crate::{
     decode::{Report, name::Names, telemetry::Endpoint},
     job::{
         Announce, Backoff, Exec, GlobalEvent, Health, Job, JobEvent, JobId, KillAfter, Lines,
-        Restarts, Role, Stop, StopAfter, StopSignal, StopTarget, Streams, Surroundings, Trigger,
-        WatchEvent, When,
+        Probe, Restarts, Role, Stop, StopAfter, StopSignal, StopTarget, Streams, Surroundings,
+        Trigger, WatchEvent, When,
     },
     telemetry::Telemetry,
     variable::pid_variable,
@@ -253,12 +253,8 @@ impl Translation {
     }
 
     fn service(&mut self, advertised: &Advertised) {
-        let health = Health {
-            command: advertised.health.clone(),
-            interval: advertised.poll,
-            timeout: advertised.timeout,
-            streams: CHECK_STREAMS,
-        };
+        let probe = advertised.health.clone().map_or(Probe::Always, Probe::Exec);
+        let health = Health::plain(probe, advertised.poll, advertised.timeout, CHECK_STREAMS);
         let service = advertised.service.clone();
         let name = service.name.clone();
         let mut job = Job { health: Some(health), service: Some(service), ..self.plain() };

@@ -21,7 +21,7 @@ use crate::{
         telemetry::{Endpoint, endpoint, metric},
     },
     job::{
-        Backoff, Drain, Health, InitialStatus, Restarts, Role, Service, StopSignal, Streams,
+        Backoff, Drain, Health, InitialStatus, Probe, Restarts, Role, Service, StopSignal, Streams,
         Surroundings,
     },
     json5::Value,
@@ -348,7 +348,7 @@ fn role(object: &mut Object<'_>, when: &RawWhen<'_>, has_exec: bool) -> Role {
 fn health(field: &Field<'_>, is_advertised: bool) -> (Health, Option<Duration>) {
     let Some(mut object) = field.object() else {
         let streams = Streams::Raw;
-        return (Health { command: None, interval: SECOND, timeout: None, streams }, None);
+        return (Health::plain(Probe::Always, SECOND, None, streams), None);
     };
     let want = "want a number of seconds from 1 on";
     let interval = object.require("interval", want);
@@ -362,12 +362,10 @@ fn health(field: &Field<'_>, is_advertised: bool) -> (Health, Option<Duration>) 
             .warn("is not longer than \"interval\": the service will turn critical between checks");
     }
     let interval = interval.unwrap_or(SECOND);
-    let health = Health {
-        command: object.take("exec").and_then(|field| field.command()),
-        interval,
-        timeout: Some(object.take("timeout").and_then(|field| field.timeout()).unwrap_or(interval)),
-        streams: streams(&mut object),
-    };
+    let command = object.take("exec").and_then(|field| field.command());
+    let timeout = object.take("timeout").and_then(|field| field.timeout()).unwrap_or(interval);
+    let probe = command.map_or(Probe::Always, Probe::Exec);
+    let health = Health::plain(probe, interval, Some(timeout), streams(&mut object));
     object.finish();
     (health, ttl)
 }

@@ -401,7 +401,7 @@ impl Programs {
             .as_ref()
             .map(|exec| Program::new(&job.name, &exec.command, exec.streams, &place, None));
         let check = job.health.as_ref().and_then(|health| {
-            let command = health.command.as_ref()?;
+            let command = health.command()?;
             Some(Program::new(&job.name, command, health.streams, &place, Some(&said)))
         });
         Ok(Programs {

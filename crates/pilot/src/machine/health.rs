@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use config::job::{JobEvent, JobId, Trigger};
+use config::job::{JobEvent, JobId, Probe, Trigger};
 use process::ExitStatus;
 
 use super::{Action, CheckRun, Listing, Machine};
@@ -84,7 +84,7 @@ impl Machine {
             (None, Some(service)) => (Late::Tell, health.interval.max(service.ttl)),
             (None, None) => (Late::Tell, health.interval),
         };
-        if health.command.is_none() {
+        if health.probe == Probe::Always {
             return self.judge_check(id, now, Verdict::Passed, now);
         }
         let job = self.job_mut(id);

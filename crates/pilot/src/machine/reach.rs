@@ -3,7 +3,10 @@
 
 use std::time::Instant;
 
-use config::job::{Frequency, GlobalEvent, JobEvent, JobId, Need, Role, Trigger, When};
+use config::{
+    Config,
+    job::{Frequency, GlobalEvent, JobEvent, JobId, Need, Role, Trigger, When},
+};
 
 use super::{Action, Machine, Phase, Run, StopStep};
 
@@ -70,6 +73,7 @@ impl Machine {
             Trigger::Global(GlobalEvent::Shutdown) => !stopping,
             Trigger::Global(GlobalEvent::EnterMaintenance | GlobalEvent::ExitMaintenance)
             | Trigger::Watch(..)
+            | Trigger::Template(..)
             | Trigger::Signal(_) => !stopping,
             Trigger::Election(id, _) => self.can_be_voted(id),
             Trigger::Job(source, event) => {
@@ -90,11 +94,12 @@ impl Machine {
     }
 
     /// Whether every job has completed, or waits only for the end of the program. A program with
-    /// watches, elections or a metrics endpoint but no other job at all has something to stay for.
+    /// watches, elections, templates or a metrics endpoint but no other job at all has something to stay for.
     pub(super) fn nothing_can_run(&self) -> bool {
         let company = |id: &JobId| self.spec(*id).role == Role::Companion;
         if self.jobs.is_empty() {
-            return self.config.watches.is_empty() && self.config.elections.is_empty();
+            let Config { watches, elections, templates, .. } = &*self.config;
+            return watches.is_empty() && elections.is_empty() && templates.is_empty();
         }
         if self.ids().all(|id| company(&id)) {
             return self.ids().all(|id| self.job(id).stop == StopStep::Stopped);
@@ -115,6 +120,7 @@ impl Machine {
                     Trigger::Global(_)
                     | Trigger::Watch(..)
                     | Trigger::Election(..)
+                    | Trigger::Template(..)
                     | Trigger::Signal(_) => true,
                 };
                 !known && !company(id) && self.waits(*id) && self.could_start(*id, comes)

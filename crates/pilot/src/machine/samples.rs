@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use config::{
     Config, Election, Generation, LogFormat, LogLevel, LogOutput, Logging,
     job::{
-        Announce, Backoff, Exec, Frequency, GlobalEvent, Health, Job, KillAfter, Restarts, Role,
-        Service, Stop, StopAfter, StopSignal, StopTarget, Streams, Surroundings, Trigger, When,
+        Announce, Backoff, Exec, Frequency, GlobalEvent, Health, Job, KillAfter, Probe, Restarts,
+        Role, Service, Stop, StopAfter, StopSignal, StopTarget, Streams, Surroundings, Trigger,
+        When,
     },
     watch::{ServiceQuery, Subject, Watch},
 };
@@ -35,6 +36,7 @@ pub(super) fn configuration(jobs: Vec<Job>, watches: usize) -> Config {
         jobs,
         watches: vec![watch; watches],
         elections: Vec::new(),
+        templates: Vec::new(),
         telemetry: None,
         control: None,
         stop_timeout: Some(Duration::from_secs(5)),
@@ -93,12 +95,8 @@ pub(super) fn on(trigger: Trigger, frequency: Frequency) -> When {
 }
 
 pub(super) fn health(interval: u64) -> Health {
-    Health {
-        command: Some(config::Command { program: "check".into(), args: Vec::new() }),
-        interval: Duration::from_secs(interval),
-        timeout: None,
-        streams: Streams::Inherit,
-    }
+    let command = config::Command { program: "check".into(), args: Vec::new() };
+    Health::plain(Probe::Exec(command), Duration::from_secs(interval), None, Streams::Inherit)
 }
 
 pub(super) fn service(name: &str) -> Service {

@@ -1,0 +1,74 @@
+//! Templates: files rendered from the catalog.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use crate::{Command, secrets::masked_debug};
+
+/// Index of a template in [`crate::Config::templates`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TemplateId(pub usize);
+
+/// A file that is rendered whenever what it asks the catalog for changes.
+#[derive(Clone, PartialEq)]
+pub struct Template {
+    /// Its name; as a source of events `template.NAME`.
+    pub name: String,
+    /// Where its text comes from.
+    pub source: Source,
+    /// The file.
+    pub destination: PathBuf,
+    /// The file's permissions; `None`: as before, 0644 if it is new.
+    pub mode: Option<u32>,
+    /// The file's owner, a name or a number; `None`: as before.
+    pub user: Option<String>,
+    /// The file's group, a name or a number; `None`: as before.
+    pub group: Option<String>,
+    /// How long it waits for changes to come to rest; `None`: not at all.
+    pub wait: Option<Wait>,
+    /// Decides about a new text before it takes the file's place: the path of a file with that text
+    /// is added as its last argument; exit code 0 means yes.
+    pub check: Option<Check>,
+    /// Fewest instances of services, by name. A catalog that has lost its memory shows fewer.
+    pub minimum: BTreeMap<String, u32>,
+    /// How long a catalog that shows fewer than the minimum is not believed.
+    pub shrink_after: Duration,
+}
+
+masked_debug!(Template { text name, part source, text destination, part mode, text user, text group, part wait, part check, text minimum, part shrink_after });
+
+/// Where a template's text comes from.
+#[derive(Clone, PartialEq)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// The configuration itself.
+    Contents(String),
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        use crate::secrets::Text;
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(&Text(path)).finish(),
+            Self::Contents(text) => f.debug_tuple("Contents").field(&Text(text)).finish(),
+        }
+    }
+}
+
+/// How long to wait for changes to come to rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// Without a further change.
+    pub min: Duration,
+    /// At the latest.
+    pub max: Duration,
+}
+
+/// A command that decides about a candidate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// Without the path.
+    pub command: Command,
+    /// SIGKILL to its process group after this long; it has then said no.
+    pub timeout: Duration,
+}
