@@ -10,7 +10,7 @@ use hyper::{
 };
 
 use super::{authority, plain, tcp::known_addresses};
-use crate::engine::registry::tls;
+use registry::tls;
 
 /// Of an answer that is not as it should be so much is read, in bytes, to say what it says.
 const WORDS: usize = 4 << 10;
