@@ -81,7 +81,9 @@ fn endpoint(url: &str, settings: &config::catalog::Tls) -> Option<Address> {
     }
 }
 
-fn tls(tls: &config::catalog::Tls) -> Tls {
+/// What to believe and what to show, in the client's terms.
+#[must_use]
+pub fn tls(tls: &config::catalog::Tls) -> Tls {
     Tls {
         ca_file: tls.ca_file.clone(),
         ca_path: tls.ca_path.clone(),
