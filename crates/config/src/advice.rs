@@ -7,7 +7,7 @@ use crate::{
     Command, Config, Election, Generation, Job, Secrets,
     decode::health::is_url,
     election::ElectionId,
-    job::{ElectionEvent, KillAfter, Restarts, Role, Trigger, When},
+    job::{ElectionEvent, KillAfter, OnFailure, Restarts, Role, Trigger, When},
     secrets::secret_variables,
 };
 
@@ -21,6 +21,7 @@ pub fn advice(config: &Config, environment: &BTreeMap<String, String>) -> Vec<St
         advice.extend(heartbeats(job));
         advice.extend(secrets(job, environment));
         advice.extend(shell(job));
+        advice.extend(hasty(job));
         advice.extend(endless_essential(config, job));
     }
     advice.extend(unused_watches(config));
@@ -92,6 +93,23 @@ fn shell(job: &Job) -> Option<String> {
         "{}: {operator:?} is an argument like any other, for there is no shell; want [\"sh\", \"-c\", \"…\"]",
         job.name
     ))
+}
+
+/// The first check runs at once, before most programs have opened their ports.
+fn hasty(job: &Job) -> Option<String> {
+    let health = job.health.as_ref()?;
+    let consequence = match health.on_failure {
+        OnFailure::Nothing => return None,
+        OnFailure::Restart => "restarts it",
+        OnFailure::Shutdown => "ends the program",
+    };
+    (health.failures == 1 && health.start_period.is_zero()).then(|| {
+        format!(
+            "{}: the first check runs at once, and {consequence} if it fails; want a startPeriod, \
+             or more failures than one",
+            job.name
+        )
+    })
 }
 
 /// A program that is started every few seconds to send a request. Only where a check of ours would

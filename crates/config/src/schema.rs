@@ -79,7 +79,7 @@ const DEFINITIONS: [(&str, &str); 23] = [
     ),
     (
         "minMax",
-        r#"{"type":["integer","string","null"],"minimum":0,"pattern":"^[^:]*(:[^:]*[^:\\s][^:]*)?$|\\{\\{"}"#,
+        r#"{"type":["integer","string","null"],"minimum":0,"pattern":"^\\s*([-+]?(\\d+|((\\d+\\.?\\d*|\\.\\d+)([nuµμm]?s|m|h))+)\\s*(:\\s*\\+?(\\d+|((\\d+\\.?\\d*|\\.\\d+)([nuµμm]?s|m|h))+)\\s*)?)?$|\\{\\{"}"#,
     ),
     (
         "count",

@@ -13,7 +13,7 @@ mod support;
 use std::time::Duration;
 
 use config::{
-    LogLevel,
+    LogLevel, advice,
     catalog::Tls,
     hints,
     job::{Backoff, Health, HttpPlace, HttpProbe, Lines, OnFailure, Probe, Streams},
@@ -202,6 +202,27 @@ fn restarts_of_what_is_not_healthy() {
     assert_eq!(job("backoff: 'none',", "onFailure: 'restart'"), (Backoff::None, 0));
     assert_eq!(job("backoff: 'exponential',", "onFailure: 'restart'"), (Backoff::Exponential, 0));
     assert_eq!(job("backoff: 'exponential',", "onFailure: 'shutdown'"), (Backoff::None, 1));
+}
+
+#[test]
+fn advice_about_a_check_that_cannot_pass_yet() {
+    let said_of = |health: &str| {
+        let text = format!(
+            "{{ jobs: [{{ name: 'app', exec: 'a', health: {{ interval: 1, tcp: 'a:1', {health} }} }}] }}"
+        );
+        advice(&good(&text, "", &[]), &host(&[]).environment)
+    };
+    let said = |what: &str| {
+        format!(
+            "app: the first check runs at once, and {what} if it fails; want a startPeriod, or \
+             more failures than one"
+        )
+    };
+    assert_eq!(said_of("onFailure: 'restart'"), [said("restarts it")]);
+    assert_eq!(said_of("onFailure: 'shutdown', successes: 2"), [said("ends the program")]);
+    assert_eq!(said_of("onFailure: 'none'"), Vec::<String>::new());
+    assert_eq!(said_of("onFailure: 'restart', failures: 2"), Vec::<String>::new());
+    assert_eq!(said_of("onFailure: 'restart', startPeriod: '1s'"), Vec::<String>::new());
 }
 
 #[test]
