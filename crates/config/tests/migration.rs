@@ -120,7 +120,7 @@ fn normal(config: &Config, index: usize, job: &Job) -> Vec<String> {
     let role = if job.role == Role::Override { Role::Ordinary } else { job.role };
     parts.push(format!("role {role:?}"));
     if let Some(health) = &job.health {
-        let command = health.command.as_ref().map(|command| (&command.program, &command.args));
+        let command = health.command().map(|command| (&command.program, &command.args));
         let ttl = job.service.as_ref().map(|service| service.ttl).unwrap_or_default();
         let timeout = match command {
             Some(_) => health.timeout.unwrap_or(ttl),
