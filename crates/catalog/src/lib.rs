@@ -31,6 +31,7 @@ mod backoff;
 pub mod base64;
 mod election;
 mod error;
+mod follow;
 pub mod memory;
 mod model;
 mod observer;
@@ -127,10 +128,7 @@ pub trait Catalog: Send + Sync + 'static {
         question: &'a Question,
         after: Option<Index>,
         wait: Duration,
-    ) -> Answer<'a, Found> {
-        let _ = (question, after, wait);
-        Box::pin(async { Err(Error::Refused("cannot be asked yet".to_owned())) })
-    }
+    ) -> Answer<'a, Found>;
 
     /// Opens a session.
     fn open_session<'a>(&'a self, terms: &'a SessionTerms) -> Answer<'a, Session>;

@@ -371,7 +371,7 @@ pub enum Probe {
     /// Runs a command: exit code 0 means healthy.
     Exec(Command),
     /// Sends a request.
-    Http(HttpProbe),
+    Http(Box<HttpProbe>),
     /// Connects.
     Tcp {
         /// Where to: a name or an address, without brackets.

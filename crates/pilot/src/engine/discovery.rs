@@ -30,6 +30,9 @@ pub(super) const DEREGISTRATION_PERSISTENCE: Duration = Duration::from_secs(3600
 /// Why a marked service is critical.
 const MARK: &str = "it is about to stop";
 
+/// Why a service is critical whose process is replaced for its health.
+const UNHEALTHY: &str = "it is unhealthy, and started again";
+
 /// The catalog as one configuration sees it.
 pub(super) struct Discovery {
     registry: Option<Registry>,
@@ -121,6 +124,17 @@ impl Discovery {
     pub(super) fn failing(&mut self, job: JobId) {
         if let Some((registrar, instance)) = self.instance(job) {
             registrar.failing(&instance.registration.id);
+        }
+    }
+
+    /// Whoever looks the job's service up is not sent there until a check passes again.
+    pub(super) fn mark_unhealthy(&mut self, job: JobId) {
+        if let Some((registrar, instance)) = self.instance(job)
+            && instance.presence == Presence::Wanted
+        {
+            // It counts from now on, whether or not anybody waits for it.
+            let id = &instance.registration.id;
+            drop(registrar.mark(id, UNHEALTHY, DEREGISTRATION_PERSISTENCE));
         }
     }
 

@@ -5,11 +5,13 @@
 //! thread. What comes of it arrives as the next input.
 
 mod changes;
+mod checks;
 mod children;
 mod control;
 mod discovery;
 mod elections;
 mod measure;
+mod probes;
 mod program;
 mod registry;
 mod reload;
@@ -27,7 +29,7 @@ use std::{
 use ::control::{Events, Observer, wire};
 use config::{
     Config, Generation, Logging,
-    job::{ElectionEvent, GlobalEvent, JobEvent, JobId, Role, SignalEvent, Trigger},
+    job::{ElectionEvent, GlobalEvent, JobId, Role, SignalEvent, Trigger},
     watch::WatchId,
 };
 use metrics::{Counter, Family};
@@ -42,7 +44,7 @@ use crate::{
     telemetry::{Endpoint, Metrics},
 };
 use changes::Changes;
-use children::{Children, Health, Plan};
+use children::{Children, Plan};
 use control::Control;
 use discovery::{Discovery, News};
 use elections::Vote;
@@ -202,7 +204,7 @@ impl Engine {
             // In this order: what has ended comes before what is to begin, and before news.
             biased;
             signal = self.signals.next() => self.signalled(signal),
-            exit = self.children.next_exit(&mut self.environment), if !reaped => {
+            exit = self.children.next(&mut self.environment), if !reaped => {
                 self.reaped = true;
                 exit
             }
@@ -328,7 +330,15 @@ impl Engine {
                     self.time_start(begun);
                     self.inputs.extend(failed);
                 }
+                Action::Heard(job) => self.children.heard(job),
+                // What keeps others company is healthy whenever we are: that is no news.
+                Action::Turned(job, _) if self.is_company(job) => {}
+                Action::Turned(job, event) => self.children.turned(job, event),
                 Action::Terminate(job) => self.children.terminate(job),
+                Action::Recycle(job) => {
+                    self.discovery.mark_unhealthy(job);
+                    self.children.recycle(job);
+                }
                 Action::Kill(job) => self.children.kill(job),
                 Action::KillCheck(job) => self.children.kill_check(job),
                 Action::Announce(job) => self.discovery.announce(job),
@@ -347,6 +357,7 @@ impl Engine {
                 }
                 Action::GaveUp(job) => self.children.gave_up(job, &self.awaited(job)),
                 Action::Decided(job, code) => self.children.decided(job, code),
+                Action::Condemned(job, code) => self.children.condemned(job, code),
                 Action::Overdue(job) => self.children.overdue(job),
                 Action::Retired => self.succeed(),
                 Action::Exit(code) => return Some(code),
@@ -387,10 +398,6 @@ impl Engine {
             Trigger::Global(GlobalEvent::ExitMaintenance) => {
                 log::info!("maintenance is over: services return to the catalog");
             }
-            // What keeps others company is healthy whenever we are: that is no news.
-            Trigger::Job(job, _) if self.is_company(job) => {}
-            Trigger::Job(job, JobEvent::Healthy) => self.children.checked(job, Health::Healthy),
-            Trigger::Job(job, JobEvent::Unhealthy) => self.children.checked(job, Health::Unhealthy),
             _ => {}
         }
     }

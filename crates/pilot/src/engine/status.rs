@@ -68,7 +68,7 @@ impl Engine {
             health: job.health.as_ref().map(|_| wire::HealthStatus {
                 status: health(&view),
                 since: clock.text(view.health.map_or(view.since, |(_, since)| since)),
-                output: self.children.said(id, view.health.map(|(event, _)| event)),
+                output: self.children.said(id),
             }),
             service: job.service.as_ref().map(|service| wire::ServiceStatus {
                 name: service.name.clone(),

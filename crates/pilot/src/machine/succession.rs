@@ -60,7 +60,7 @@ impl Kept {
     ) -> Option<Input> {
         Some(match input {
             Input::Exited(job, status) => Input::Exited(self.new_place(job)?, status),
-            Input::Checked(job, run, status) => Input::Checked(self.new_place(job)?, run, status),
+            Input::Checked(job, run, verdict) => Input::Checked(self.new_place(job)?, run, verdict),
             Input::Deregistered(job, number, notified) => {
                 Input::Deregistered(self.new_place(job)?, number, notified)
             }

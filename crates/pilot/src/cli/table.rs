@@ -1,33 +1,7 @@
 //! All flags: what the parser knows, what `-help` says, what completions and the man page are made
 //! of.
 
-/// One flag.
-pub(crate) struct Flag {
-    /// Without dashes.
-    pub(crate) name: &'static str,
-    /// What stands after it; empty: nothing.
-    pub(crate) value: &'static str,
-    /// Values to choose from, if there are few.
-    pub(crate) choices: &'static [&'static str],
-    /// What it does, lines of at most 74 characters.
-    pub(crate) help: &'static str,
-}
-
-/// Flags that belong together.
-pub(crate) struct Group {
-    /// Its heading.
-    pub(crate) title: &'static str,
-    /// In the order in which they are shown.
-    pub(crate) flags: &'static [Flag],
-}
-
-const fn switch(name: &'static str, help: &'static str) -> Flag {
-    Flag { name, value: "", choices: &[], help }
-}
-
-const fn valued(name: &'static str, value: &'static str, help: &'static str) -> Flag {
-    Flag { name, value, choices: &[], help }
-}
+use flags::{Flag, Group, switch, valued};
 
 /// Shells that completions are made for.
 pub(crate) const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
@@ -122,6 +96,6 @@ pub(crate) const GROUPS: [Group; 4] = [
 ];
 
 /// Every flag.
-pub(crate) fn all() -> impl Iterator<Item = &'static Flag> {
+pub(super) fn all() -> impl Iterator<Item = &'static Flag> {
     GROUPS.iter().flat_map(|group| group.flags)
 }
