@@ -56,7 +56,7 @@ fn endpoint(name: &str, number: u16) -> Endpoint {
         tags: vec!["v2".to_owned(), "http".to_owned()],
         meta: BTreeMap::new(),
         weights: Weights { passing: 1, warning: 1 },
-        node: Node { name: format!("node-{number}"), ..Node::default() },
+        node: Arc::new(Node { name: format!("node-{number}"), ..Node::default() }),
         checks: Vec::new(),
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn node(finding: &Arc<Finding>) -> Value {
 
 /// A node that does not exist.
 pub(crate) fn no_node() -> Value {
-    let nothing = NodeServices { node: Node::default(), services: Vec::new() };
+    let nothing = NodeServices { node: Arc::default(), services: Vec::new() };
     let finding = Arc::new(Finding::Node(Some(nothing)));
     Value::object(Whole { finding, exists: false })
 }
@@ -73,7 +73,7 @@ impl Object for Whole {
 
 fn node_of(finding: &Finding, place: Place) -> Option<&Node> {
     match finding {
-        Finding::Nodes(nodes) => nodes.get(place.0),
+        Finding::Nodes(nodes) => nodes.get(place.0).map(|node| &**node),
         Finding::Node(Some(node)) => Some(&node.node),
         _ => None,
     }
