@@ -84,6 +84,8 @@ pub enum Probe {
         port: u16,
         /// Of which of its services; empty: of the server itself.
         service: String,
+        /// Over TLS, and what to believe then; `None`: in plain text.
+        tls: Option<Box<Tls>>,
     },
     /// Looks at a file.
     File {
@@ -103,11 +105,12 @@ impl fmt::Debug for Probe {
             Self::Tcp { host, port } => {
                 f.debug_struct("Tcp").field("host", &Text(host)).field("port", port).finish()
             }
-            Self::Grpc { host, port, service } => f
+            Self::Grpc { host, port, service, tls } => f
                 .debug_struct("Grpc")
                 .field("host", &Text(host))
                 .field("port", port)
                 .field("service", &Text(service))
+                .field("tls", tls)
                 .finish(),
             Self::File { path, younger_than } => f
                 .debug_struct("File")
