@@ -109,7 +109,9 @@ fn check(source: &Source, application: &[String], host: &Host) -> Result<String,
         Generation::V2 => "1.x/2.x",
         Generation::V3 => "3.x",
     };
-    for warning in engine::advice(&config) {
+    let faults = engine::faults(&config, &host.environment);
+    let faults = faults.map_err(|errors| format!("{name}: {errors}"))?;
+    for warning in engine::advice(&config).iter().chain(&faults) {
         text.push_str(&format!("{name}: warning: {warning}\n"));
     }
     let count = |count: usize, one: &str, more: &str| match count {
@@ -124,7 +126,13 @@ fn check(source: &Source, application: &[String], host: &Host) -> Result<String,
         0 => String::new(),
         some => format!(", {}", count(some, "election", "elections")),
     };
-    text.push_str(&format!("{name}: valid: {generation}, {jobs}, {watches}{elections}\n"));
+    let templates = match config.templates.len() {
+        0 => String::new(),
+        some => format!(", {}", count(some, "template", "templates")),
+    };
+    text.push_str(&format!(
+        "{name}: valid: {generation}, {jobs}, {watches}{elections}{templates}\n"
+    ));
     Ok(text)
 }
 
