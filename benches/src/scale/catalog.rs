@@ -53,7 +53,7 @@ enum Server {
 }
 
 impl Catalog {
-    pub(super) fn start(kind: &Kind) -> Result<Self> {
+    pub(crate) fn start(kind: &Kind) -> Result<Self> {
         Ok(match kind {
             Kind::Development(path) => {
                 let limits = ["-max-connections", "8000", "-max-blocked", "8000"];
@@ -76,15 +76,15 @@ impl Catalog {
     }
 
     /// Its resident memory in bytes.
-    pub(super) fn resident(&self) -> Result<f64> {
+    pub(crate) fn resident(&self) -> Result<f64> {
         proc::resident(self.pid)
     }
 
     /// Seconds of CPU time so far.
-    pub(super) fn cpu(&self) -> Result<f64> {
+    pub(crate) fn cpu(&self) -> Result<f64> {
         proc::cpu(self.pid)
     }
 }
 
 /// How long one answer may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

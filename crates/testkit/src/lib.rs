@@ -1,6 +1,6 @@
 //! What the integration tests of the other crates share: run a program with files, a real Consul,
 //! etcd and Prometheus on free ports, an HTTP server that answers as told, a small HTTP client,
-//! and waiting; and networks of hosts, with clusters in them, that can be cut.
+//! a load of requests of which each is counted, and waiting; and networks of hosts, with clusters in them, that can be cut.
 //!
 //! # Theory of operation
 //!
@@ -30,6 +30,7 @@
 mod consul;
 mod etcd;
 mod http;
+mod load;
 mod network;
 mod port;
 mod program;
@@ -44,6 +45,7 @@ mod wait;
 pub use consul::Consul;
 pub use etcd::{Etcd, EtcdTls};
 pub use http::{Response, http, http_within};
+pub use load::{Client, Connections, Load, Look, Tally};
 pub use network::{Host, Network};
 pub use nix::sys::signal::Signal;
 pub use port::{free_port, free_ports};

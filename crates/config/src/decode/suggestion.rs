@@ -1,10 +1,8 @@
 //! What the user may have meant.
 
 /// `did you mean "health"?`, if one of the known words is near.
-pub(crate) fn did_you_mean<'a>(
-    word: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
+#[must_use]
+pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let lower = word.to_lowercase();
     let nearest = known
         .into_iter()
@@ -16,7 +14,8 @@ pub(crate) fn did_you_mean<'a>(
 }
 
 /// A list of words for a message, `a, b or c`.
-pub(crate) fn one_of<S: AsRef<str>>(words: &[S]) -> String {
+#[must_use]
+pub fn one_of<S: AsRef<str>>(words: &[S]) -> String {
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     match words.split_last() {
         None => "nothing".into(),

@@ -1,10 +1,9 @@
-//! How fast a watch may ask, and what the log is told about its errors.
+//! How fast one may ask, and which errors are worth a word.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::source::Source;
 use crate::{Backoff, Class, Error};
 
 /// Requests in a row without a pause, and the sustained time for each: the first reaction is
@@ -13,10 +12,10 @@ const BURST: u32 = 4;
 const EACH: Duration = Duration::from_millis(300);
 
 /// After an error that is no outage, such as an election in the cluster.
-const RETRY: Backoff =
+pub(super) const RETRY: Backoff =
     Backoff { min: Duration::from_millis(200), max: Duration::from_secs(5), jitter: 0.5 };
 
-/// Errors of the cluster behind the agent are worth a line only if they last.
+/// Errors of the cluster behind the agent are worth a word only if they last.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A token bucket.
@@ -68,28 +67,20 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    /// How long to wait before the next attempt.
-    pub(super) fn failed(&mut self, source: &dyn Source, error: &Error) -> Duration {
+    /// How long to wait before the next attempt, and whether it is time to speak of the error.
+    pub(super) fn failed(&mut self, error: &Error) -> (Duration, bool) {
         let now = Instant::now();
         let since = *self.since.get_or_insert(now);
         self.failures = self.failures.saturating_add(1);
         // What is refused now stays refused; what fails may pass.
         let lasting = error.class() == Class::GiveUp || now - since >= GRACE;
-        if lasting && !self.told {
-            self.told = true;
-            log::warn!(
-                "watch on {}: {error}; the last known {} stand",
-                source.name(),
-                source.things()
-            );
-        }
-        RETRY.pause(self.failures)
+        let tell = lasting && !self.told;
+        self.told |= lasting;
+        (RETRY.pause(self.failures), tell)
     }
 
-    pub(super) fn over(&mut self, source: &dyn Source) {
-        if self.told {
-            log::info!("watch on {}: works again", source.name());
-        }
-        *self = Trouble::default();
+    /// Whether somebody has spoken of it.
+    pub(super) fn over(&mut self) -> bool {
+        std::mem::take(self).told
     }
 }
