@@ -42,9 +42,10 @@ pub mod watch;
 
 use std::{collections::BTreeMap, fmt, net::IpAddr, path::PathBuf, time::Duration};
 
+use job::Probe;
 use secrets::{Text, masked_debug, speaks_of_secrets};
 
-pub use advice::advice;
+pub use advice::{advice, hints};
 pub use catalog::Catalog;
 pub use control::control_socket;
 pub use decode::control::SOCKET as CONTROL_SOCKET;
@@ -121,9 +122,18 @@ impl Config {
         if let Some(Secret(secret)) = secret {
             self.secrets.add(secret);
         }
-        for (name, value) in self.jobs.iter().flat_map(|job| &job.surroundings.env) {
-            if speaks_of_secrets(name) {
-                self.secrets.add(value.as_deref().unwrap_or(""));
+        for job in &self.jobs {
+            for (name, value) in &job.surroundings.env {
+                if speaks_of_secrets(name) {
+                    self.secrets.add(value.as_deref().unwrap_or(""));
+                }
+            }
+            if let Some(Probe::Http(probe)) = job.health.as_ref().map(|health| &health.probe) {
+                let secret = probe.headers.iter().filter(|(name, _)| speaks_of_secrets(name));
+                for (_, value) in secret {
+                    // `Bearer` and the like are no secret.
+                    self.secrets.add(value.split_once(' ').map_or(value, |(_, secret)| secret));
+                }
             }
         }
     }

@@ -78,8 +78,8 @@ const DEFINITIONS: [(&str, &str); 23] = [
         r#"{"type":["integer","string","null"],"pattern":"^\\s*([-+]?(\\d+|((\\d+\\.?\\d*|\\.\\d+)([nuµμm]?s|m|h))+))?\\s*$|\\{\\{"}"#,
     ),
     (
-        "wait",
-        r#"{"type":["integer","string","null"],"minimum":0,"pattern":"^[^:]*(:[^:]*[^:\\s][^:]*)?$|\\{\\{"}"#,
+        "minMax",
+        r#"{"type":["integer","string","null"],"minimum":0,"pattern":"^\\s*([-+]?(\\d+|((\\d+\\.?\\d*|\\.\\d+)([nuµμm]?s|m|h))+)\\s*(:\\s*\\+?(\\d+|((\\d+\\.?\\d*|\\.\\d+)([nuµμm]?s|m|h))+)\\s*)?)?$|\\{\\{"}"#,
     ),
     (
         "count",
@@ -179,7 +179,7 @@ impl Writer {
             Kind::Quantiles => self.reference("quantiles"),
             Kind::Variables => self.reference("variables"),
             Kind::Metadata => self.reference("metadata"),
-            Kind::Wait => self.reference("wait"),
+            Kind::Wait => self.reference("minMax"),
             Kind::Count => self.reference("count"),
             Kind::Mode => self.reference("mode"),
             Kind::Statuses => self.reference("statuses"),
@@ -245,7 +245,8 @@ impl Writer {
     }
 
     fn refer(&mut self, table: &'static Table) {
-        if !self.tables.iter().any(|known| known.name == table.name) {
+        debug_assert!(DEFINITIONS.iter().all(|(name, _)| *name != table.name), "{}", table.name);
+        if !self.tables.iter().any(|known| std::ptr::eq(*known, table)) {
             self.tables.push(table);
         }
         self.reference(table.name);

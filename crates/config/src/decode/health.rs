@@ -2,6 +2,8 @@
 
 mod http;
 
+pub(crate) use http::is_url;
+
 use super::{Field, Object, authority};
 use crate::{
     job::{OnFailure, Probe},

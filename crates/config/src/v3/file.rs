@@ -121,14 +121,18 @@ impl<'a> File<'a> {
         file.elections = elections(&stood, &mut services, &file.registry, host);
         let rendered = root.take("templates").map_or_else(Vec::new, |field| field.items());
         file.templates = templates(&rendered);
-        let others = [(&watches, "watches"), (&stood, "elections"), (&rendered, "templates")];
+        let others = [
+            (&watches, "watches", "watches"),
+            (&stood, "stands for election", "elections"),
+            (&rendered, "renders", "templates"),
+        ];
         file.needs_catalog(&jobs, &others);
         file
     }
 
     /// Advertising, watching, standing and rendering want a catalog. Where the file wants none, what is
     /// advertised is checked and nothing more.
-    fn needs_catalog(&self, jobs: &[Field<'_>], others: &[(&Vec<Field<'_>>, &str)]) {
+    fn needs_catalog(&self, jobs: &[Field<'_>], others: &[(&Vec<Field<'_>>, &str, &str)]) {
         if let Registry::Of(_) = self.registry {
             return;
         }
@@ -137,8 +141,10 @@ impl<'a> File<'a> {
             Registry::Absent => advertised.and_then(|index| jobs.get(index)),
             _ => None,
         };
-        let first = others.iter().find_map(|(fields, what)| Some((fields.first()?, *what)));
-        let Some((field, what)) = advertised.map(|field| (field, "is advertised")).or(first) else {
+        let first =
+            others.iter().find_map(|(fields, what, which)| Some((fields.first()?, *what, *which)));
+        let advertised_first = advertised.map(|field| (field, "is advertised", "services"));
+        let Some((field, what, which)) = advertised_first.or(first) else {
             return;
         };
         let (fault, rule) = match self.registry {
@@ -154,7 +160,7 @@ impl<'a> File<'a> {
             ),
             _ => (
                 format!("{what}, but \"consul\" is false"),
-                format!("want a catalog, or no {what}"),
+                format!("want a catalog, or no {which}"),
             ),
         };
         if let Some(object) = field.object() {

@@ -98,13 +98,18 @@ fn text(field: &Field<'_>) -> String {
     {
         return text.clone();
     }
-    let lines = field.strings();
-    if lines.is_empty() && !matches!(field.node.value, Value::Array(_)) {
-        return String::new();
-    }
-    if lines.is_empty() || field.is_empty_string() {
-        field.refuse("is empty", "want the text of the template, or a list of its lines");
-    }
+    const RULE: &str = "want the text of the template, or a list of its lines";
+    let lines = match &field.node.value {
+        Value::Array(items) if !items.is_empty() => field.strings(),
+        Value::Array(_) | Value::String(_) => {
+            field.refuse("is empty", RULE);
+            return String::new();
+        }
+        _ => {
+            field.refuse("is not a text", RULE);
+            return String::new();
+        }
+    };
     lines.iter().filter_map(Field::string).map(|line| line + "\n").collect()
 }
 

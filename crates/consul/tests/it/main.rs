@@ -18,5 +18,6 @@ mod outage;
 mod registration;
 mod staleness;
 mod support;
+mod survey;
 mod transport;
 mod watching;

@@ -88,7 +88,7 @@ pub(super) fn probe(
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Scheme {
+enum Scheme {
     Http,
     Https,
     Unix,
@@ -96,14 +96,14 @@ pub(super) enum Scheme {
 
 /// A URL in its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Url {
-    pub(super) scheme: Scheme,
+struct Url {
+    scheme: Scheme,
     /// Of a socket its path.
-    pub(super) host: String,
+    host: String,
     /// As far as the URL says it.
-    pub(super) port: Option<u16>,
+    port: Option<u16>,
     /// With the query, from `/` on.
-    pub(super) path: String,
+    path: String,
 }
 
 impl Url {
@@ -119,10 +119,15 @@ impl Url {
     }
 }
 
+/// Whether a check could ask there.
+pub(crate) fn is_url(text: &str) -> bool {
+    parse(text).is_ok()
+}
+
 /// What is wrong with a URL, and what would be right.
 type Fault = (&'static str, String);
 
-pub(super) fn parse(text: &str) -> Result<Url, Fault> {
+fn parse(text: &str) -> Result<Url, Fault> {
     let fault = |fault| (fault, URL.to_owned());
     let (scheme, rest) = match text.split_once("://") {
         Some(("http", rest)) => (Scheme::Http, rest),

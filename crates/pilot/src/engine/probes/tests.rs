@@ -24,13 +24,13 @@ fn look(probe: config::job::Probe) -> Result<String, String> {
 }
 
 fn http(port: u16, expect: &[RangeInclusive<u16>]) -> config::job::Probe {
-    config::job::Probe::Http(HttpProbe {
+    config::job::Probe::Http(Box::new(HttpProbe {
         place: HttpPlace::Http { host: "localhost".into(), port },
         path: "/health?full".into(),
         method: "PUT".into(),
         headers: vec![("X-Probe".into(), "yes".into())],
         expect: expect.to_vec(),
-    })
+    }))
 }
 
 /// Answers each connection with this; tells what was asked last.
