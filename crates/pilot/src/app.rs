@@ -109,7 +109,9 @@ fn check(source: &Source, application: &[String], host: &Host) -> Result<String,
         Generation::V2 => "1.x/2.x",
         Generation::V3 => "3.x",
     };
-    for warning in engine::advice(&config) {
+    let faults = engine::faults(&config, &host.environment);
+    let faults = faults.map_err(|errors| format!("{name}: {errors}"))?;
+    for warning in engine::advice(&config).iter().chain(&faults) {
         text.push_str(&format!("{name}: warning: {warning}\n"));
     }
     for hint in config::hints(&config, &host.environment) {
