@@ -90,12 +90,15 @@ async fn all_templates_that_cannot_be_are_named_at_the_start() {
     assert_eq!(in_folder(started.err().unwrap()), expected);
 }
 
-/// Deep templates need the thread's stack, and end in an error at worst.
+/// Without an end, and deep, which takes the thread's stack: errors, and the next is rendered.
 #[test]
-fn a_hostile_template_is_harmless_on_the_threads_stack() {
-    let deep =
-        format!(r#"{}{{{{define "x"}}}}{{{{template "x"}}}}{{{{end}}}}{{{{template "x"}}}}"#, "");
-    let owner = Owner::start(Arc::new(Memory::new()), &deep, |_| {});
-    let event = owner.event();
-    assert!(matches!(&event, Event::Failed(_, reason) if reason.contains("template")), "{event:?}");
+fn hostile_templates_are_harmless_on_the_threads_stack() {
+    let endless = r#"{{define "x"}}{{template "x"}}{{end}}{{template "x"}}"#.to_owned();
+    let deep = format!("{}1{}", "{{with 1}}".repeat(150), "{{end}}".repeat(150));
+    let nested = format!("{{{{print {}1{}}}}}", "(print ".repeat(150), ")".repeat(150));
+    for (text, is_error) in [(endless, true), (deep, false), (nested, false)] {
+        let owner = Owner::start(Arc::new(Memory::new()), &text, |_| {});
+        let event = owner.event();
+        assert_eq!(matches!(event, Event::Failed(..)), is_error, "{event:?}");
+    }
 }
