@@ -2,7 +2,7 @@
 //!
 //! What Go's libraries decide stands in `golden/go`, with results that `golden/generate.sh` has
 //! made by the real ones. What is ours stands in `golden/ours`, with the results that are right
-//! behind each case.
+//! behind each case; `GOLDEN_WRITE=1` writes down what comes out, to be looked at line by line.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // It is a test.
 
@@ -11,6 +11,7 @@ mod support;
 use std::{fmt::Write as _, path::Path};
 
 use catalog_functions::{Answers, Options, Template};
+use support::world::World;
 
 /// A template and what must come of it.
 struct Case {
@@ -50,7 +51,7 @@ fn cases(path: &Path) -> Vec<Case> {
         let (template, expected) = match &results {
             Some(results) => (text, results[index].1.clone()),
             None => {
-                let at = text.find("--- ").unwrap_or_else(|| panic!("{name} expects nothing"));
+                let at = text.find("\n--- ").map_or(text.len(), |at| at + 1);
                 (text[..at].to_owned(), text[at..].to_owned())
             }
         };
@@ -62,36 +63,38 @@ fn cases(path: &Path) -> Vec<Case> {
 }
 
 /// What comes of a template, in the format of the golden files.
-fn run(template: &str, options: &Options, answers: &Answers) -> String {
-    let text = Template::parse("t", template, options).and_then(|template| {
-        let pass = template.execute(answers);
-        match pass.missing.first() {
-            Some(need) => panic!("{need:?} is missing"),
-            None => pass.text,
-        }
-    });
+fn result(text: Result<String, String>) -> String {
     match text {
         Ok(text) => format!("--- output\n{text}\n"),
         Err(error) => format!("--- error\n{error}\n"),
     }
 }
 
-fn check(folder: &str, fewest: usize) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
-        .collect();
+/// A template that asks for nothing.
+fn compute(text: &str, options: &Options) -> Result<String, String> {
+    let pass = Template::parse("t", text, options)?.execute(&Answers::new());
+    assert!(pass.needs.is_empty(), "{text} asks for {:?}", pass.needs);
+    pass.text
+}
+
+fn check(folder: &str, fewest: usize, mut run: impl FnMut(&str) -> Result<String, String>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
+    let all = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+    let (mut files, others): (Vec<_>, Vec<_>) =
+        all.partition(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    for other in others {
+        assert!(files.contains(&other.with_extension("txt")), "{} is not read", other.display());
+    }
     files.sort();
-    let (options, answers) = (support::options(), support::answers());
     let (mut total, mut different, mut report) = (0, 0, String::new());
     for path in &files {
         let cases = cases(path);
         assert!(!cases.is_empty(), "{} has no case", path.display());
+        let mut written = String::new();
         for case in cases {
             total += 1;
-            let got = run(&case.template, &options, &answers);
+            let got = result(run(&case.template));
+            write!(written, "=== {}\n{}\n{got}", case.name, case.template).unwrap();
             if got != case.expected {
                 different += 1;
                 writeln!(
@@ -105,6 +108,9 @@ fn check(folder: &str, fewest: usize) {
                 .unwrap();
             }
         }
+        if folder == "ours" && std::env::var_os("GOLDEN_WRITE").is_some() {
+            std::fs::write(path, &written).unwrap();
+        }
     }
     assert!(different == 0, "{report}\n{different} of {total} cases differ");
     assert!(total >= fewest, "only {total} cases were found");
@@ -112,5 +118,13 @@ fn check(folder: &str, fewest: usize) {
 
 #[test]
 fn what_go_decides_is_as_go_made_it() {
-    check("go", 195);
+    let options = support::options();
+    check("go", 200, |text| compute(text, &options));
+}
+
+#[test]
+fn what_is_ours_is_as_it_is_written_down() {
+    let options = support::options();
+    let mut world = World::start();
+    check("ours", 215, |text| world.text(text, &options));
 }

@@ -2,13 +2,15 @@
 #![allow(dead_code)] // Each test file uses its part.
 #![allow(clippy::unwrap_used)] // It serves tests.
 
+pub(crate) mod world;
+
 use std::{
     collections::BTreeMap,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use catalog_functions::{Answers, Host, Interface, Options};
+use catalog_functions::{Host, Interface, Options};
 
 /// 2026-03-05 07:08:09.120345 UTC; `generate/main.go` has the same.
 fn now() -> SystemTime {
@@ -48,8 +50,4 @@ pub(crate) fn options() -> Options {
         denied: Vec::new(),
         host: Host { now, interfaces },
     }
-}
-
-pub(crate) fn answers() -> Answers {
-    Answers::new()
 }
