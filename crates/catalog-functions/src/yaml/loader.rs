@@ -111,7 +111,7 @@ impl Loader {
             Entries::List(items) => items.into(),
             Entries::Map { mut map, merged, .. } => {
                 for source in merged {
-                    merge(&mut map, &source)?;
+                    merge(&mut map, &source);
                 }
                 map.into()
             }
@@ -135,7 +135,11 @@ impl Loader {
             Entries::List(items) => items.push(value),
             Entries::Map { map, key, merged } => match key.take() {
                 None => *key = Some(name(&value)?),
-                Some(key) if key == "<<" => merged.push(value),
+                Some(key) if key == "<<" && can_be_merged(&value) => merged.push(value),
+                Some(key) if key == "<<" => {
+                    let want = "map merge requires map or sequence of maps as the value";
+                    return Err(want.to_owned());
+                }
                 Some(key) => map.insert(key, value),
             },
         }
@@ -143,9 +147,8 @@ impl Loader {
     }
 }
 
-/// What `<<` names: a map, or several. What is there already stays.
-fn merge(map: &mut Map, source: &Value) -> Result<(), String> {
-    const WANT: &str = "map merge requires map or sequence of maps as the value";
+/// Puts in what `<<` names. What is there already stays.
+fn merge(map: &mut Map, source: &Value) {
     match source {
         Value::Map(source) => {
             for (key, value) in source.iter() {
@@ -153,13 +156,18 @@ fn merge(map: &mut Map, source: &Value) -> Result<(), String> {
                     map.insert(key.clone(), value.clone());
                 }
             }
-            Ok(())
         }
-        Value::List(list) => list.items().iter().try_for_each(|source| match source {
-            Value::Map(_) => merge(map, source),
-            _ => Err(WANT.to_owned()),
-        }),
-        _ => Err(WANT.to_owned()),
+        Value::List(list) => list.items().iter().for_each(|source| merge(map, source)),
+        _ => {}
+    }
+}
+
+/// Whether `<<` can name it: a map, or several.
+fn can_be_merged(source: &Value) -> bool {
+    match source {
+        Value::Map(_) => true,
+        Value::List(list) => list.items().iter().all(|item| matches!(item, Value::Map(_))),
+        _ => false,
     }
 }
 

@@ -15,6 +15,7 @@ mod insight;
 mod keys;
 mod locks;
 mod outage;
+mod questions;
 mod registration;
 mod staleness;
 mod support;
