@@ -45,6 +45,11 @@ fn unexpected(byte: u8, place: &str) -> String {
     format!("invalid character '{shown}' {place}")
 }
 
+/// The text ends within a word: Go takes the end for a space.
+fn cut_off(place: &str) -> String {
+    unexpected(b' ', place)
+}
+
 struct Reader<'t> {
     text: &'t str,
     at: usize,
@@ -141,7 +146,9 @@ impl Reader<'_> {
                     let place = format!("in literal {word} (expecting '{expected}')");
                     return Err(unexpected(byte, &place));
                 }
-                None => return Err(END.to_owned()),
+                None => {
+                    return Err(cut_off(&format!("in literal {word} (expecting '{expected}')")));
+                }
             }
         }
         Ok(value)
@@ -151,7 +158,7 @@ impl Reader<'_> {
         match self.peek() {
             Some(b'0'..=b'9') => {}
             Some(byte) => return Err(unexpected(byte, place)),
-            None => return Err(END.to_owned()),
+            None => return Err(cut_off(place)),
         }
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
@@ -214,7 +221,7 @@ impl Reader<'_> {
 
     /// What follows a backslash.
     fn escape(&mut self) -> Result<char, String> {
-        let byte = self.peek().ok_or(END)?;
+        let byte = self.peek().ok_or_else(|| cut_off("in string escape code"))?;
         self.at += 1;
         Ok(match byte {
             b'"' | b'\\' | b'/' => char::from(byte),
@@ -245,12 +252,12 @@ impl Reader<'_> {
     }
 
     fn hexadecimal(&mut self) -> Result<u32, String> {
+        const PLACE: &str = "in \\u hexadecimal character escape";
         let mut unit = 0;
         for _ in 0..4 {
-            let byte = self.peek().ok_or(END)?;
+            let byte = self.peek().ok_or_else(|| cut_off(PLACE))?;
             let digit = char::from(byte).to_digit(16);
-            let digit =
-                digit.ok_or_else(|| unexpected(byte, "in \\u hexadecimal character escape"))?;
+            let digit = digit.ok_or_else(|| unexpected(byte, PLACE))?;
             unit = unit << 4 | digit;
             self.at += 1;
         }

@@ -79,8 +79,8 @@ fn cut<'q>(query: &'q str, marks: &str, form: &str) -> Result<Parts<'q>, String>
     let near = take('~', "node")?;
     let datacenter = take('@', "datacenter")?;
     for part in [datacenter, near].into_iter().flatten() {
-        if part.contains(char::is_whitespace) {
-            return Err(wrong(&format!("{part:?} has a space")));
+        if let Some(char) = part.chars().find(|char| " \t\n|~@?/".contains(*char)) {
+            return Err(wrong(&format!("{char:?} cannot be in a name")));
         }
     }
     Ok(Parts {

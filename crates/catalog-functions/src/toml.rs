@@ -15,8 +15,7 @@ use crate::{
 /// What TOML cannot say, or what is too much.
 pub(crate) fn write(value: &Value) -> Result<String, String> {
     let entries = entries(value)?;
-    let entries = entries
-        .ok_or_else(|| format!("toml: want a map at the top but got a {}", value.type_name()))?;
+    let entries = entries.ok_or("toml: top-level values must be Go maps or structs")?;
     let mut writer = Writer { out: String::new() };
     writer.table(&[], &entries)?;
     Ok(writer.out)
@@ -105,8 +104,8 @@ impl Writer {
     }
 
     fn header(&mut self, path: &[String], open: &str, close: &str) {
-        // A table at the top is set apart.
-        if path.len() == 1 && !self.out.is_empty() {
+        // A table at the top is set apart, and so is one of several.
+        if (path.len() == 1 || open == "[[") && !self.out.is_empty() {
             self.out.push('\n');
         }
         self.indent(path.len().saturating_sub(1));

@@ -1,20 +1,24 @@
 //! Follows what one query finds, whatever goes wrong meanwhile: what watches and surveys share.
 
+mod bounds;
 mod pace;
 
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::{Answer, Catalog, Class, Error, Index, Operation};
+pub(crate) use bounds::{Bounds, UNASKED};
 use pace::{Cuts, Pace, Trouble};
 
 /// Bounds of the time that a blocking query hangs. Below, an idle query would cost something;
 /// above, a connection that died without a word would be noticed too late.
 const WAIT: std::ops::RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(60);
+
+/// Reads of one among many that may be cut off before that is an outage.
+const FORGIVEN: u32 = 3;
 
 /// One query, and where its answers go.
 pub(crate) trait Source: Send + Sync {
@@ -32,8 +36,8 @@ pub(crate) trait Source: Send + Sync {
         wait: Duration,
     ) -> Answer<'a, Option<Index>>;
 
-    /// Each read that does not wait holds a permit of this; `None`: there may be any number.
-    fn gate(&self) -> Option<&Semaphore> {
+    /// How many such queries may be under way; `None`: this one always may.
+    fn bounds(&self) -> Option<&Bounds> {
         None
     }
 
@@ -55,13 +59,23 @@ pub(crate) async fn follow(catalog: Arc<dyn Catalog>, source: impl Source, wait:
     let mut pace = Pace::new();
     let mut trouble = Trouble::default();
     let mut cuts = Cuts::default();
+    // Reads in a row that were cut off.
+    let mut refused = 0;
     let mut after: Option<Index> = None;
     loop {
         pace.pause().await;
         // Before the turn: who has one during an outage must not wait for others.
-        let permit = match source.gate() {
-            Some(gate) if after.is_none() => gate.acquire().await.ok(),
-            _ => None,
+        let permit = match (source.bounds(), after) {
+            (None, _) => None,
+            (Some(bounds), None) => bounds.reads.acquire().await.ok(),
+            (Some(bounds), Some(_)) => match bounds.waits.try_acquire() {
+                Ok(permit) => Some(permit),
+                Err(_) => {
+                    after = None;
+                    let _ = tokio::time::timeout(bounds.pause(), recoveries.changed()).await;
+                    continue;
+                }
+            },
         };
         let turn = catalog.reachability().turn().await;
         recoveries.mark_unchanged();
@@ -71,6 +85,7 @@ pub(crate) async fn follow(catalog: Arc<dyn Catalog>, source: impl Source, wait:
         }
         let operation = source.operation(after);
         let sent = Instant::now();
+        let wait = source.bounds().map_or(wait, |bounds| bounds.wait(wait));
         let request = source.ask(&*catalog, after, wait);
         let outcome = tokio::select! {
             outcome = catalog.reachability().observed(operation, request) => outcome,
@@ -88,6 +103,7 @@ pub(crate) async fn follow(catalog: Arc<dyn Catalog>, source: impl Source, wait:
                 if trouble.over() {
                     source.recovered();
                 }
+                refused = 0;
                 if after.is_some() {
                     cuts.over();
                 }
@@ -108,6 +124,15 @@ pub(crate) async fn follow(catalog: Arc<dyn Catalog>, source: impl Source, wait:
                 after = None;
                 drop(turn);
                 tokio::time::sleep(cuts.pause(sent.elapsed())).await;
+            }
+            // Where there are many, a registry may take no more connections for a moment.
+            Err(error @ Error::Interrupted(_))
+                if source.bounds().is_some() && !turn.is_probe() && refused < FORGIVEN =>
+            {
+                log::debug!("{}: {error}", source.name());
+                refused += 1;
+                drop(turn);
+                tokio::time::sleep(pace::RETRY.pause(refused)).await;
             }
             Err(error) => {
                 after = None;

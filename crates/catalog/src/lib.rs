@@ -130,6 +130,12 @@ pub trait Catalog: Send + Sync + 'static {
         wait: Duration,
     ) -> Answer<'a, Found>;
 
+    /// How many requests of ours may wait for a change at the same time, with some room for others;
+    /// `None`: any number.
+    fn places(&self) -> Answer<'_, Option<usize>> {
+        Box::pin(async { Ok(None) })
+    }
+
     /// Opens a session.
     fn open_session<'a>(&'a self, terms: &'a SessionTerms) -> Answer<'a, Session>;
 

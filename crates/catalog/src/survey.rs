@@ -5,15 +5,14 @@ use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use crate::follow::{Source, follow};
-use crate::{Answer, Catalog, Error, Finding, Found, Index, Operation, Question};
+use crate::follow::{Bounds, Source, UNASKED, follow};
+use crate::{Answer, Catalog, Class, Error, Finding, Found, Index, Operation, Question};
 
-/// Reads at once that do not wait for a change: those of thousands of questions that are new, or
-/// that an outage has cut, must not reach a registry in one instant.
-const READS: usize = 32;
+/// Until a registry is asked again that could not say how many may wait.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Different errors that the log is told of.
 const SPOKEN: usize = 8;
@@ -25,6 +24,8 @@ pub struct Survey {
     catalog: Arc<dyn Catalog>,
     wait: Duration,
     board: Arc<Board>,
+    /// Asks how many may wait, once that matters.
+    usher: Option<AbortHandle>,
 }
 
 /// Where the queries put their answers.
@@ -34,7 +35,7 @@ struct Board {
     state: Mutex<State>,
     /// There may be something to tell.
     stir: Notify,
-    gate: Semaphore,
+    bounds: Bounds,
 }
 
 #[derive(Default)]
@@ -50,6 +51,10 @@ struct State {
     troubled: usize,
     /// Errors of which the log has spoken since there was trouble first.
     spoken: BTreeSet<String>,
+    /// How many may wait for changes, if that is known and not any number.
+    places: Option<usize>,
+    /// The log has said that it is too few.
+    crowded: bool,
 }
 
 /// A question that is followed.
@@ -73,6 +78,9 @@ impl Drop for Survey {
     fn drop(&mut self) {
         // The queries hold the board.
         self.board.lock().rows.clear();
+        if let Some(usher) = &self.usher {
+            usher.abort();
+        }
     }
 }
 
@@ -85,10 +93,10 @@ impl Survey {
             name: catalog.reachability().name().to_owned(),
             state: Mutex::default(),
             stir: Notify::new(),
-            gate: Semaphore::new(READS),
+            bounds: Bounds::new(),
         };
         let wait = crate::follow::wait(max_staleness);
-        Survey { catalog, wait, board: Arc::new(board) }
+        Survey { catalog, wait, board: Arc::new(board), usher: None }
     }
 
     /// Follows exactly these from now on. One that is followed already goes on; one that comes
@@ -113,6 +121,13 @@ impl Survey {
             let query = query.abort_handle();
             let row = Row { number, query, told: None, newest: None, trouble: None };
             state.rows.insert(question, row);
+        }
+        let count = state.rows.len();
+        self.board.bounds.set_queries(count);
+        state.seat(&self.board, state.places);
+        if count > UNASKED && self.usher.is_none() {
+            let usher = usher(Arc::clone(&self.catalog), Arc::clone(&self.board));
+            self.usher = Some(tokio::spawn(usher).abort_handle());
         }
     }
 
@@ -151,6 +166,31 @@ impl Survey {
     }
 }
 
+/// Asks the registry how many queries may wait for changes, and again whenever it may be another.
+async fn usher(catalog: Arc<dyn Catalog>, board: Arc<Board>) {
+    let mut recoveries = catalog.reachability().recoveries();
+    loop {
+        let turn = catalog.reachability().turn().await;
+        recoveries.mark_unchanged();
+        let answer = catalog.reachability().observed(Operation::Find, catalog.places()).await;
+        let class = turn.report(&answer);
+        drop(turn);
+        match answer {
+            Ok(places) => {
+                board.bounds.set_places(places);
+                board.lock().seat(&board, places);
+                // The sender lives in the catalog: this cannot fail.
+                let _ = recoveries.changed().await;
+            }
+            Err(_) if class == Some(Class::Outage) => {}
+            Err(error) => {
+                log::debug!("{}: how many may wait is unknown: {error}", board.name);
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
 impl Board {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -158,6 +198,21 @@ impl Board {
 }
 
 impl State {
+    /// So many may wait for changes.
+    fn seat(&mut self, board: &Board, places: Option<usize>) {
+        self.places = places;
+        let count = self.rows.len();
+        let Some(places) = places.filter(|places| *places < count) else { return };
+        if !std::mem::replace(&mut self.crowded, true) {
+            log::warn!(
+                "{} takes too few connections for {count} questions: {places} wait for changes, \
+                 the others are asked again every {:.0?}",
+                board.name,
+                board.bounds.pause(),
+            );
+        }
+    }
+
     /// The row of a query, unless it is not followed any more, and what there is to tell.
     fn row(&mut self, of: &Asker) -> Option<(&mut Row, &mut BTreeSet<Arc<Question>>)> {
         let row = self.rows.get_mut(&of.question).filter(|row| row.number == of.number)?;
@@ -241,8 +296,8 @@ impl Source for Asker {
         })
     }
 
-    fn gate(&self) -> Option<&Semaphore> {
-        Some(&self.board.gate)
+    fn bounds(&self) -> Option<&Bounds> {
+        Some(&self.board.bounds)
     }
 
     fn troubled(&self, error: &Error) {

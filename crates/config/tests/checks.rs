@@ -47,7 +47,7 @@ fn tcp(host: &str, port: u16) -> Probe {
 }
 
 fn grpc(host: &str, port: u16, service: &str) -> Probe {
-    Probe::Grpc { host: host.into(), port, service: service.into() }
+    Probe::Grpc { host: host.into(), port, service: service.into(), tls: None }
 }
 
 fn file(path: &str, younger_than: Option<Duration>) -> Probe {
@@ -162,6 +162,8 @@ fn places_and_files() {
     assert_eq!(probe("grpc: 'cart:50051'"), grpc("cart", 50051, ""));
     assert_eq!(probe("grpc: 'cart:50051/'"), grpc("cart", 50051, ""));
     assert_eq!(probe("grpc: '[::1]:1/a/b'"), grpc("::1", 1, "a/b"));
+    let Probe::Grpc { tls, .. } = probe("grpc: 'a:1', tls: {}") else { panic!("by gRPC") };
+    assert_eq!(tls.as_deref(), Some(&Tls::default()));
     assert_eq!(probe("file: { path: '/a' }"), file("/a", None));
     assert_eq!(probe("file: { path: '/a', youngerThan: '' }"), file("/a", None));
 }
@@ -308,7 +310,7 @@ proptest! {
                     prop_assert_eq!(written.parse(), Ok(*port));
                     prop_assert!(text.starts_with(&bracketed(host)), "{}", text);
                 }
-                Probe::Grpc { host, port, service } => {
+                Probe::Grpc { host, port, service, .. } => {
                     let whole = format!("{}:{port}", bracketed(host));
                     // The port may have zeros before it.
                     prop_assert!(text.starts_with(&bracketed(host)) && !whole.contains('/'));

@@ -11,6 +11,9 @@ use crate::read::{Freshness, check_key, key_path, known, parameter};
 use crate::request::Scope;
 use crate::wire::finding;
 
+/// Connections that an agent takes from one address unless it is told otherwise.
+const CONNECTIONS: usize = 200;
+
 impl Consul {
     pub(crate) async fn answer_to(
         &self,
@@ -50,6 +53,21 @@ impl Consul {
         // The agent knows its datacenters, and cannot wait for another.
         let index = (*question != Question::Datacenters).then_some(found.index);
         Ok(Found { finding, index })
+    }
+}
+
+impl Consul {
+    /// How many requests may wait. Each has a connection, of which an agent takes so many from one
+    /// address (`limits.http_max_conns_per_client`); it cuts others without a word. Whatever does
+    /// not wait needs some, too, and so may others at our address.
+    pub(crate) async fn bearable(&self) -> Result<Option<usize>, Error> {
+        let limit = match self.get("/v1/agent/self", Scope::Agent).await {
+            Ok(own) => finding::connections(&own.body)?,
+            // A token that may not read that.
+            Err(Error::Refused(_)) => Some(CONNECTIONS),
+            Err(error) => return Err(known(error)),
+        };
+        Ok(limit.map(|limit| limit - limit / 4))
     }
 }
 

@@ -198,6 +198,10 @@ impl Catalog for Consul {
         Box::pin(self.answer_to(question, after, wait))
     }
 
+    fn places(&self) -> Answer<'_, Option<usize>> {
+        Box::pin(self.bearable())
+    }
+
     fn open_session<'a>(&'a self, terms: &'a SessionTerms) -> Answer<'a, Session> {
         Box::pin(self.open(terms))
     }

@@ -38,7 +38,8 @@ mod error;
 mod exit;
 mod footprint;
 mod identity;
-
+#[cfg(all(panic = "abort", target_feature = "crt-static"))]
+mod lean;
 mod output;
 mod place;
 mod program;

@@ -6,7 +6,7 @@
 //!
 //! A test reads: files, command, what came out. Everything here is blocking and made of threads
 //! of the standard library, so that a test needs no runtime of its own, and a runtime under test
-//! is never the one that tests it. What a helper starts, its `Drop` kills. Everything listens on
+//! ([`Runtime`]) is never the one that tests it. What a helper starts, its `Drop` kills. Everything listens on
 //! 127.0.0.1 only, on ports from [`free_port`]; or in the hosts of a [`Network`], which is nobody
 //! else's, on the ports that are usual there.
 //!
@@ -36,6 +36,7 @@ mod port;
 mod program;
 mod prometheus;
 mod proxy;
+mod runtime;
 mod script;
 mod server;
 mod stub;
@@ -52,6 +53,7 @@ pub use port::{free_port, free_ports};
 pub use program::{Ended, Finished, Program, Running};
 pub use prometheus::{MetricsCheck, Prometheus, Sample};
 pub use proxy::{Mood, Proxy};
+pub use runtime::{Pending, Runtime};
 pub use script::write_script;
 pub use server::Server;
 pub use stub::HttpStub;

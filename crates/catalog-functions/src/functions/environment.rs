@@ -69,6 +69,11 @@ fn execute_template(session: &Session, arguments: &[Value]) -> Returned {
         output: left.output.saturating_sub(before.output.saturating_sub(after.output)),
         made: left.made.saturating_sub(before.made.saturating_sub(after.made)),
     });
-    result.map_err(|error| error.to_string())?;
+    result.map_err(|error| innermost(&error.to_string()).to_owned())?;
     Ok(text.into())
+}
+
+/// Of templates that execute each other only the last one says what is wrong.
+fn innermost(error: &str) -> &str {
+    error.rsplit(": error calling executeTemplate: ").next().unwrap_or(error)
 }

@@ -31,7 +31,7 @@ pub(crate) fn write(value: &Value) -> Result<String, String> {
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
     Root,
-    /// After `- `.
+    /// After `-`, or `:` on a line of its own.
     List,
     /// After `key:`.
     Map,
@@ -135,7 +135,8 @@ impl Emitter {
         for (index, (key, value)) in entries.iter().enumerate() {
             self.begin_entry(index == 0, own, place);
             let key_value = Value::from(*key);
-            if key.len() <= LONGEST_KEY && !key.contains(is_break) {
+            let simple = key.len() <= LONGEST_KEY && !key.contains(is_break);
+            if simple {
                 self.scalar(&key_value, Some(own), true);
             } else {
                 self.out.push_str("? ");
@@ -143,7 +144,8 @@ impl Emitter {
                 self.new_line(own);
             }
             self.out.push(':');
-            self.node(value, Some(own), Place::Map)?;
+            // What follows a key that is marked stands as behind a dash.
+            self.node(value, Some(own), if simple { Place::Map } else { Place::List })?;
         }
         Ok(())
     }
@@ -181,7 +183,7 @@ impl Emitter {
             } else {
                 self.double_quoted(text, indent, key);
             }
-        } else if needs_quotes(text) {
+        } else if needs_quotes(text) || key && text == "<<" {
             self.double_quoted(text, indent, key);
         } else if traits.plain {
             self.plain(text, indent, key);
@@ -361,7 +363,7 @@ fn is_printable(letter: char) -> bool {
     matches!(letter, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}')
 }
 
-/// Go's shortest form: with an exponent from 21 digits on, or below 0.0001.
+/// Go's shortest form: with an exponent from seven digits on, or below 0.0001.
 fn float(number: f64) -> String {
     if number.is_nan() {
         return ".nan".to_owned();
@@ -369,20 +371,17 @@ fn float(number: f64) -> String {
     if number.is_infinite() {
         return if number > 0.0 { ".inf" } else { "-.inf" }.to_owned();
     }
-    let scientific = format!("{number:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
-    // Whole numbers show all of their digits.
-    let most = match i32::try_from(digits).unwrap_or(i32::MAX) {
-        digits if digits > exponent && exponent >= 21 => digits,
-        _ => 21,
-    };
-    if number != 0.0 && (exponent < -4 || exponent >= most) {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        return format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs());
+    let size = number.abs();
+    if size == 0.0 || (1e-4..1e6).contains(&size) {
+        return number.to_string();
     }
-    format!("{number}")
+    let text = format!("{number:e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, exponent) = match exponent.strip_prefix('-') {
+        Some(exponent) => ('-', exponent),
+        None => ('+', exponent),
+    };
+    format!("{mantissa}e{sign}{exponent:0>2}")
 }
 
 /// The order of keys: letters after what is none, and numbers within them as numbers.

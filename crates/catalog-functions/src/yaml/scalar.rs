@@ -47,7 +47,7 @@ fn integer(text: &str) -> Option<Value> {
     Some(i64::try_from(magnitude).map_or(Value::Uint(magnitude), Value::Int))
 }
 
-/// A number with a fraction or an exponent; the exponent has a sign.
+/// A number with a fraction or an exponent.
 fn float(text: &str) -> Option<Value> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
@@ -67,7 +67,7 @@ fn float(text: &str) -> Option<Value> {
         return None;
     }
     if let Some(exponent) = exponent {
-        let digits = exponent.strip_prefix(['+', '-'])?;
+        let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
         if digits.is_empty() || !all_digits(digits) {
             return None;
         }
@@ -118,8 +118,7 @@ fn one_or_two(text: &str, mark: char) -> Option<&str> {
 
 /// Whether text would be read as something else if it had no quotes.
 pub(super) fn needs_quotes(text: &str) -> bool {
-    text == "<<"
-        || !matches!(resolve(text), Value::String(_))
+    !matches!(resolve(text), Value::String(_))
         || text.starts_with(|c: char| c.is_ascii_digit()) && is_timestamp(text)
         || is_base_sixty(text)
 }
@@ -159,7 +158,8 @@ mod tests {
             (".5", "Float(0.5)"),
             ("1.", "Float(1)"),
             ("1e+3", "Float(1000)"),
-            ("1e3", "String(\"1e3\")"),
+            ("1e3", "Float(1000)"),
+            ("1e", "String(\"1e\")"),
             ("2020-01-02", "String(\"2020-01-02\")"),
             ("1.2.3", "String(\"1.2.3\")"),
             ("-", "String(\"-\")"),
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_would_be_something_else_has_quotes() {
-        for text in ["", "yes", "1", "1.5", "2020-01-02", "1:30", "null", "<<", "2001-1-1 1:1:1"] {
+        for text in ["", "yes", "1", "1.5", "2020-01-02", "1:30", "null", "2001-1-1 1:1:1"] {
             assert!(needs_quotes(text), "{text:?}");
         }
         for text in ["a", "1.2.3.4", "10.0.0.1:80", "yess", "v1", "1:99", "2020-01"] {

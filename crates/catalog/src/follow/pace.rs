@@ -12,7 +12,7 @@ const BURST: u32 = 4;
 const EACH: Duration = Duration::from_millis(300);
 
 /// After an error that is no outage, such as an election in the cluster.
-const RETRY: Backoff =
+pub(super) const RETRY: Backoff =
     Backoff { min: Duration::from_millis(200), max: Duration::from_secs(5), jitter: 0.5 };
 
 /// Errors of the cluster behind the agent are worth a word only if they last.

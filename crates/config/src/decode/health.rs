@@ -4,8 +4,9 @@ mod http;
 
 pub(crate) use http::is_url;
 
-use super::{Field, Object, authority};
+use super::{Field, Object, authority, tls};
 use crate::{
+    catalog::Tls,
     job::{OnFailure, Probe},
     json5::Value,
 };
@@ -55,20 +56,27 @@ fn probe(object: &mut Object<'_>) -> Probe {
         }
     }
     let options = http::Options::take(object);
-    let Some((kind, field)) = first else {
-        options.refuse("belongs to a check by \"http\", and there is none");
-        return Probe::Always;
+    let tls = tls(object);
+    let found = match &first {
+        Some((kind, _)) => format!("and this is one by {kind:?}"),
+        None => "and there is none".to_owned(),
     };
-    if kind != "http" {
-        options.refuse(&format!("belongs to a check by \"http\", and this is one by {kind:?}"));
+    let kind = first.as_ref().map(|(kind, _)| *kind);
+    if kind != Some("http") {
+        options.refuse(&format!("belongs to a check by \"http\", {found}"));
     }
+    if let Some((field, _)) = &tls
+        && !matches!(kind, Some("http" | "grpc"))
+    {
+        let fault = format!("belongs to a check by \"http\" or \"grpc\", {found}");
+        field.refuse(&fault, "want it beside these alone");
+    }
+    let Some((kind, field)) = first else { return Probe::Always };
     let probe = match kind {
         "exec" => field.command().map(Probe::Exec),
-        "http" => {
-            http::probe(&field, options, object.report()).map(|probe| Probe::Http(Box::new(probe)))
-        }
+        "http" => http::probe(&field, options, tls).map(|probe| Probe::Http(Box::new(probe))),
         "tcp" => tcp(&field),
-        "grpc" => grpc(&field),
+        "grpc" => grpc(&field, tls.map(|(_, tls)| tls)),
         _ => file(&field),
     };
     probe.unwrap_or(Probe::Always)
@@ -80,8 +88,16 @@ fn tcp(field: &Field<'_>) -> Option<Probe> {
     Some(Probe::Tcp { host, port })
 }
 
+/// `tls`, with its field for errors.
+fn tls<'a>(object: &mut Object<'a>) -> Option<(Field<'a>, Tls)> {
+    let field = object.given("tls")?;
+    let tls = tls::tls(&field)?.alone();
+    tls::check_pair(&tls, object.report(), &field.path, "want both clientcert and clientkey");
+    Some((field, tls))
+}
+
 /// `host:port` or `host:port/service`.
-fn grpc(field: &Field<'_>) -> Option<Probe> {
+fn grpc(field: &Field<'_>, tls: Option<Tls>) -> Option<Probe> {
     let text = written(field)?;
     let scheme = text.split_once("://").is_some();
     let (authority, service) = match text.split_once('/') {
@@ -94,7 +110,7 @@ fn grpc(field: &Field<'_>) -> Option<Probe> {
         field.refuse("has no name of a service behind its /", rule);
         return None;
     }
-    Some(Probe::Grpc { host, port, service: service.into() })
+    Some(Probe::Grpc { host, port, service: service.into(), tls: tls.map(Box::new) })
 }
 
 /// A string; or a number, which is a port without a host.

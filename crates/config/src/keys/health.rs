@@ -18,7 +18,7 @@ const HTTP: &[Key] = &[
     key("method", METHODS, "Of the request (GET)."),
     key("headers", Kind::Headers, "Of the request."),
     key("expect", Kind::Statuses, "Status codes that mean healthy (200-399)."),
-    key("tls", Kind::Object(&TLS), "For https."),
+    key("tls", Kind::Object(&TLS), "For https, and for gRPC over TLS."),
 ];
 
 const METHODS: Kind = Kind::Words(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -51,7 +51,7 @@ table!(
 
 table!(
     HEALTH_V2,
-    "health",
+    "serviceHealth",
     PROBES,
     HTTP,
     TURNS,

@@ -43,7 +43,7 @@ pub(super) fn file() -> impl Strategy<Value = String> {
             "HTTP: 'http://localhost:{{ .PORT }}/a', headers: { Host: '{{ .NAME }}', 'x-a': 1.10 }",
             "http: 'https://a/', Expect: [200, '204-299'], tls: { CAfile: '/x' }, method: 'head'",
             "tcp: '{{ .NAME }}:{{ .PORT }}'",
-            "grpc: 'localhost:1/{{ .NAME }}'",
+            "grpc: 'localhost:1/{{ .NAME }}', TLS: { Verify: false }",
             "File: '/run/x'",
             "file: { PATH: '/run/x', YoungerThan: '{{ .PORT }}s' }",
         ]);

@@ -58,6 +58,14 @@ struct NodeServicesIn {
 #[serde(rename_all = "PascalCase")]
 struct SelfIn {
     config: ConfigIn,
+    #[serde(default)]
+    debug_config: DebugConfigIn,
+}
+
+#[derive(Deserialize, Default)]
+struct DebugConfigIn {
+    #[serde(rename = "HTTPMaxConnsPerClient", default)]
+    http_max_conns_per_client: usize,
 }
 
 #[derive(Deserialize)]
@@ -180,6 +188,13 @@ pub(crate) fn pairs(body: &[u8]) -> Result<Vec<Pair>, Error> {
 pub(crate) fn own_name(body: &[u8]) -> Result<String, Error> {
     let found: SelfIn = read(body)?;
     Ok(found.config.node_name)
+}
+
+/// How many connections the agent takes from one address, in the answer of `agent/self`. `None`: any
+/// number, or nobody says.
+pub(crate) fn connections(body: &[u8]) -> Result<Option<usize>, Error> {
+    let found: SelfIn = read(body)?;
+    Ok(Some(found.debug_config.http_max_conns_per_client).filter(|limit| *limit > 0))
 }
 
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {

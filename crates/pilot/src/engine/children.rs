@@ -6,9 +6,11 @@ use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 use config::{
     Config,
     job::{JobEvent, JobId, StopTarget},
+    template::TemplateId,
 };
 use process::{
-    Capture, Exit, ExitStatus, Group, Identity, Pid, Processes, Signal, Streams, Traffic,
+    Capture, Exit, ExitStatus, Group, Identity, Pid, Processes, Signal, SpawnError, Streams,
+    Traffic,
 };
 use tokio::task::{self, JoinSet};
 
@@ -39,6 +41,17 @@ pub(super) struct Children {
 enum Purpose {
     Main(JobId),
     Check(JobId, CheckRun),
+    Candidate(TemplateId),
+}
+
+/// What has ended.
+pub(super) enum Ended {
+    /// Something of a job.
+    Job(Input),
+    /// The check of a template's candidate.
+    Trial(TemplateId, Pid, ExitStatus),
+    /// Something that nobody is concerned with any more.
+    Forgotten,
 }
 
 /// What all jobs of one configuration can run.
@@ -300,11 +313,37 @@ impl Children {
         })
     }
 
-    /// The next exit, or the next end of a check. `None`: no job is concerned with it any more.
-    /// Cancel safe.
-    pub(super) async fn next(&mut self, environment: &mut Environment) -> Option<Input> {
-        tokio::select! {
-            exit = self.processes.next_exit() => self.exited(exit, environment),
+    /// Starts the check of a template's candidate; what it writes goes to `tail`, too.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(super) fn try_candidate(
+        &mut self,
+        id: TemplateId,
+        check: &Program,
+        environment: &Environment,
+    ) -> Result<Pid, SpawnError> {
+        let pid = check.start(&mut self.processes, check.streams.clone(), environment, None)?;
+        self.purposes.insert(pid, Purpose::Candidate(id));
+        Ok(pid)
+    }
+
+    /// Kills the check of a template's candidate and its descendants.
+    pub(super) fn kill_trial(&mut self, pid: Pid) {
+        self.processes.signal_group(pid, Signal::SIGKILL);
+    }
+
+    /// The next exit, or the next end of a check. Cancel safe.
+    pub(super) async fn next(&mut self, environment: &mut Environment) -> Ended {
+        let input = tokio::select! {
+            exit = self.processes.next_exit() => {
+                if let Some(Purpose::Candidate(id)) = self.purposes.get(&exit.pid) {
+                    let id = *id;
+                    self.purposes.remove(&exit.pid);
+                    return Ended::Trial(id, exit.pid, exit.status);
+                }
+                self.exited(exit, environment)
+            }
             Some(over) = self.probes.join_next_with_id() => {
                 let (task, found) = match over {
                     Ok((task, found)) => (task, Some(found)),
@@ -312,7 +351,8 @@ impl Children {
                 };
                 self.found(task, found)
             }
-        }
+        };
+        input.map_or(Ended::Forgotten, Ended::Job)
     }
 
     fn found(&mut self, task: task::Id, found: Option<Result<String, String>>) -> Option<Input> {
@@ -340,6 +380,7 @@ impl Children {
                 self.jobs.get_mut(id.0)?.check.exited(exit.pid, exit.status);
                 Some(Input::Checked(id, run, Verdict::of(exit.status.success())))
             }
+            Purpose::Candidate(_) => None,
         }
     }
 
@@ -349,7 +390,10 @@ impl Children {
         let Plan(jobs) = plan;
         let mut before = std::mem::replace(&mut self.jobs, jobs);
         self.purposes.retain(|_, purpose| {
-            let (Purpose::Main(id) | Purpose::Check(id, _)) = purpose;
+            let (Purpose::Main(id) | Purpose::Check(id, _)) = purpose else {
+                // Whoever has begun it knows whether it still counts.
+                return true;
+            };
             match kept.new_place(*id) {
                 Some(new) => {
                     *id = new;

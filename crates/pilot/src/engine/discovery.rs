@@ -199,10 +199,7 @@ impl Discovery {
         self.departing =
             departing.filter_map(|(number, job)| Some((number, kept.new_place(job)?))).collect();
         let (old_registry, registry) = (&previous.registry, &self.registry);
-        let same = match (old_registry, registry) {
-            (Some(old), Some(new)) => old.is(new),
-            _ => false,
-        };
+        let same = registry.is_some() && self.asks_as(previous);
         for (old, new) in kept.pairs() {
             let (Some(Some(before)), Some(Some(instance))) =
                 (previous.instances.get(old.0), self.instances.get_mut(new.0))
@@ -232,6 +229,19 @@ impl Discovery {
                     registrar.announce(&instance.registration, status);
                 }
             }
+        }
+    }
+
+    /// The catalog itself; `None`: there is none.
+    pub(super) fn catalog(&self) -> Option<&Arc<dyn catalog::Catalog>> {
+        self.registry.as_ref().map(|registry| &registry.catalog)
+    }
+
+    /// Whether both ask the same catalog by the same client.
+    pub(super) fn asks_as(&self, other: &Discovery) -> bool {
+        match (&self.registry, &other.registry) {
+            (Some(one), Some(other)) => one.is(other),
+            (one, other) => one.is_none() && other.is_none(),
         }
     }
 
@@ -424,7 +434,7 @@ mod tests {
         let mut machine = Machine::new(Arc::clone(&config), now);
         machine.on(Input::Start, now);
         machine.retire(Arc::clone(&next), now);
-        let (_, kept) = machine.succeed(|_| None, now).unwrap();
+        let (_, kept) = machine.succeed(|_| None, |_| Vec::new(), now).unwrap();
         for marked in [false, true] {
             let (mut before, memory) = discovery(&config);
             before.passing(WEB);

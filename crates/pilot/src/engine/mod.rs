@@ -17,6 +17,7 @@ mod registry;
 mod reload;
 mod sensors;
 mod status;
+mod templates;
 mod watches;
 
 use std::{
@@ -44,7 +45,7 @@ use crate::{
     telemetry::{Endpoint, Metrics},
 };
 use changes::Changes;
-use children::{Children, Plan};
+use children::{Children, Ended, Plan};
 use control::Control;
 use discovery::{Discovery, News};
 use elections::Vote;
@@ -52,6 +53,8 @@ pub(crate) use reload::Reload;
 use reload::Successor;
 use sensors::Sensors;
 use status::Clock;
+use templates::Templates;
+pub(crate) use templates::faults;
 use watches::Seen;
 
 /// How long after the start of a configuration what was needed only for that leaves memory: it has
@@ -66,6 +69,7 @@ pub(crate) struct Engine {
     machine: Machine,
     children: Children,
     discovery: Discovery,
+    templates: Templates,
     /// What the jobs have been told of what watches see.
     changes: Changes,
     environment: Environment,
@@ -119,6 +123,7 @@ impl Engine {
         let system = |error: io::Error| format!("cannot listen for the exits of children: {error}");
         let discovery = Discovery::build(&config, None)?;
         let environment = Environment::new(&config);
+        let templates = Templates::build(&config, &environment)?;
         let processes = Processes::start(output.clone()).map_err(system)?;
         let children = Children::new(processes, Plan::build(&config)?);
         let counted = Counted::default();
@@ -147,6 +152,7 @@ impl Engine {
             machine: Machine::new(Arc::clone(&config), Instant::now()),
             children,
             discovery,
+            templates,
             changes: Changes::new(&config),
             environment,
             signals,
@@ -180,6 +186,7 @@ impl Engine {
             if let Some(input) = self.inputs.pop_front()
                 && let Some(code) = self.handle(input)
             {
+                self.templates.ended().await;
                 if let Some(control) = self.control {
                     control.close().await;
                 }
@@ -204,9 +211,16 @@ impl Engine {
             // In this order: what has ended comes before what is to begin, and before news.
             biased;
             signal = self.signals.next() => self.signalled(signal),
-            exit = self.children.next(&mut self.environment), if !reaped => {
+            ended = self.children.next(&mut self.environment), if !reaped => {
                 self.reaped = true;
-                exit
+                match ended {
+                    Ended::Job(input) => Some(input),
+                    Ended::Trial(template, check, status) => {
+                        self.templates.tried(template, check, status);
+                        None
+                    }
+                    Ended::Forgotten => None,
+                }
             }
             due = until(deadline) => {
                 self.time_loop(due);
@@ -230,6 +244,7 @@ impl Engine {
                 News::Voted(Vote::Demoted(election)) => Input::Demoted(election),
                 News::Voted(Vote::Resigned(election)) => Input::Resigned(election),
             }),
+            news = self.templates.next() => self.rendered(news),
             Some(_) = self.closing.join_next() => None,
             _ = until(self.tidy) => {
                 self.tidy = None;
@@ -380,8 +395,12 @@ impl Engine {
             wire::Event { time, source, event: event.to_owned() }
         });
         match event {
+            Trigger::Global(GlobalEvent::Startup) => self.templates.begin(self.discovery.catalog()),
             // Nothing reacts to changes any more, and the catalog's agent may be about to stop.
-            Trigger::Global(GlobalEvent::Shutdown) => self.discovery.watches.end(),
+            Trigger::Global(GlobalEvent::Shutdown) => {
+                self.discovery.watches.end();
+                self.end_templates();
+            }
             Trigger::Election(election, ElectionEvent::Elected) => {
                 if let Some((variable, token)) = self.discovery.elected(election) {
                     self.environment.add(&variable, &token.to_string());

@@ -66,9 +66,10 @@ impl Registry {
 }
 
 /// A file as it was at a moment; `None`: there was none.
-type Stamp = Option<(u64, u64, SystemTime)>;
+pub(super) type Stamp = Option<(u64, u64, SystemTime)>;
 
-fn stamp(path: &Path) -> Stamp {
+/// A file as it is now.
+pub(super) fn stamp(path: &Path) -> Stamp {
     let file = fs::metadata(path).ok()?;
     Some((file.ino(), file.len(), file.modified().ok()?))
 }

@@ -32,7 +32,11 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 use config::{
     Config,
     election::ElectionId,
-    job::{GlobalEvent, Job, JobEvent, JobId, Restarts, SignalEvent, Trigger, WatchEvent, When},
+    job::{
+        GlobalEvent, Job, JobEvent, JobId, Restarts, SignalEvent, TemplateEvent, Trigger,
+        WatchEvent, When,
+    },
+    template::TemplateId,
     watch::WatchId,
 };
 use process::ExitStatus;
@@ -45,7 +49,7 @@ pub(crate) use maintenance::Maintenance;
 pub(crate) use run::Reason;
 use run::Run;
 use stop::{Cause, StopStep};
-pub(crate) use succession::{Kept, successor};
+pub(crate) use succession::{Kept, namesake, successor};
 pub(crate) use view::{Candidate, JobView, State};
 
 /// Something that happened.
@@ -63,6 +67,8 @@ pub(crate) enum Input {
     Deregistered(JobId, Deregistration, Notified),
     /// A watch has seen a change; these instances are healthy now.
     Changed(WatchId, Instances),
+    /// Something has become of a template's file.
+    Rendered(TemplateId, TemplateEvent),
     /// We are elected.
     Elected(ElectionId),
     /// We are not elected any more.
@@ -294,6 +300,7 @@ impl Machine {
                 self.deregistered(job, number, notified, now);
             }
             Input::Changed(watch, instances) => self.changed(watch, instances),
+            Input::Rendered(template, event) => self.publish(Trigger::Template(template, event)),
             Input::Elected(election) => self.elected(election),
             Input::Demoted(election) => self.demoted(election),
             Input::Resigned(election) => self.resigned(election),

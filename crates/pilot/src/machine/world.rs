@@ -10,7 +10,9 @@ use std::{
 use config::{
     Config, Generation,
     election::ElectionId,
-    job::{Announce, ElectionEvent, JobEvent, JobId, Notice, OnFailure, Role, Trigger},
+    job::{
+        Announce, ElectionEvent, JobEvent, JobId, Notice, OnFailure, Role, TemplateEvent, Trigger,
+    },
 };
 use process::ExitStatus;
 
@@ -264,7 +266,8 @@ impl World {
     fn succeed(&mut self) {
         self.cut = None;
         let seen = |_| Some(super::Instances::Some);
-        let (machine, kept) = self.machine.succeed(seen, self.now).expect("a successor");
+        let rendered = |_| vec![TemplateEvent::Changed];
+        let (machine, kept) = self.machine.succeed(seen, rendered, self.now).expect("a successor");
         let (old, new) = (Arc::clone(&self.config), Arc::clone(machine.config()));
         let place = |id: JobId| kept.new_place(id);
         let left: Vec<_> = self.running.keys().filter(|id| place(**id).is_none()).collect();

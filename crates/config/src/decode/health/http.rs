@@ -2,10 +2,7 @@
 
 use std::{ops::RangeInclusive, path::PathBuf};
 
-use super::super::{
-    Field, Object, Report, authority,
-    tls::{check_pair, tls},
-};
+use super::super::{Field, Object, authority};
 use crate::{
     catalog::Tls,
     job::{HttpPlace, HttpProbe},
@@ -33,7 +30,6 @@ pub(super) struct Options<'a> {
     method: Option<Field<'a>>,
     headers: Option<Field<'a>>,
     expect: Option<Field<'a>>,
-    tls: Option<Field<'a>>,
 }
 
 impl<'a> Options<'a> {
@@ -42,13 +38,12 @@ impl<'a> Options<'a> {
             method: object.given("method"),
             headers: object.given("headers"),
             expect: object.given("expect"),
-            tls: object.given("tls"),
         }
     }
 
     /// They have no request that they could belong to.
     pub(super) fn refuse(&self, fault: &str) {
-        for field in [&self.method, &self.headers, &self.expect, &self.tls].into_iter().flatten() {
+        for field in [&self.method, &self.headers, &self.expect].into_iter().flatten() {
             field.refuse(fault, "want it beside \"http\" alone");
         }
     }
@@ -57,19 +52,13 @@ impl<'a> Options<'a> {
 pub(super) fn probe(
     field: &Field<'_>,
     options: Options<'_>,
-    report: &Report<'_>,
+    tls: Option<(Field<'_>, Tls)>,
 ) -> Option<HttpProbe> {
     let url = field.string().and_then(|text| {
         let url = parse(&text);
         url.map_err(|(fault, rule)| field.refuse(fault, rule)).ok()
     });
-    let tls = options.tls.as_ref().and_then(|field| {
-        let tls = tls(field)?.alone();
-        let rule = "want both clientcert and clientkey";
-        check_pair(&tls, report, &field.path, rule);
-        Some(tls)
-    });
-    if let (Some(field), Some(url)) = (&options.tls, &url)
+    if let (Some((field, _)), Some(url)) = (&tls, &url)
         && url.scheme != Scheme::Https
     {
         field.refuse("is for nothing: the URL is not https", "want it left out, or https");
@@ -79,7 +68,7 @@ pub(super) fn probe(
     let expect = options.expect.as_ref().map_or_else(|| vec![200..=399], statuses);
     let url = url?;
     Some(HttpProbe {
-        place: url.place(tls),
+        place: url.place(tls.map(|(_, tls)| tls)),
         path: url.path,
         method: method.into(),
         headers,
