@@ -3,7 +3,11 @@
 //! What is in a template is not looked at: that takes its file, and the functions that it can call.
 //! The pilot does, before anything starts.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Component, Path, PathBuf},
+    time::Duration,
+};
 
 use crate::{
     Command, Template,
@@ -88,7 +92,7 @@ fn source(object: &mut Object<'_>) -> Source {
             _ => contents.refuse(fault, "want one of the two"),
         }
     }
-    Source::File(file.given_path().unwrap_or_default())
+    Source::File(path(&file).unwrap_or_default())
 }
 
 /// A string, or a list of lines.
@@ -115,19 +119,36 @@ fn text(field: &Field<'_>) -> String {
 
 /// The file, which is nobody else's.
 fn destination(object: &mut Object<'_>, source: &Source, others: &[Template]) -> Option<PathBuf> {
-    let field = object.require("destination", "want the file that is rendered, \"/…\"")?;
-    let path = field.given_path()?;
+    let field = object.require("destination", "want the file that is rendered")?;
+    let path = path(&field)?;
     let text = path.to_str().unwrap_or("");
     if text.ends_with('/') || text.ends_with("/.") || path.file_name().is_none() {
         field.refuse("is a folder", "want the name of a file");
-    } else if matches!(source, Source::File(source) if *source == path) {
+    } else if matches!(source, Source::File(source) if is_same(source, &path)) {
         field.refuse("is the template itself", "want another file");
-    } else if let Some(other) = others.iter().find(|other| other.destination == path) {
-        // Of a path that is wrong nothing is known.
+    } else if let Some(other) = others.iter().find(|other| is_same(&other.destination, &path)) {
         let fault = format!("is the destination of the template {:?} too", other.name);
         field.refuse(&fault, "want a file for each");
     }
     Some(path)
+}
+
+/// A path, from the root or from where the program runs.
+fn path(field: &Field<'_>) -> Option<PathBuf> {
+    let text = field.string()?;
+    if text.trim().is_empty() || text.contains('\0') {
+        field.refuse("is no path", "want that of a file");
+        return None;
+    }
+    Some(PathBuf::from(text))
+}
+
+/// Whether two paths are spellings of one, as far as that can be seen without looking.
+fn is_same(a: &Path, b: &Path) -> bool {
+    let steps = |path: &'_ Path| -> PathBuf {
+        path.components().filter(|step| *step != Component::CurDir).collect()
+    };
+    steps(a) == steps(b)
 }
 
 /// What opens and what closes an action.
