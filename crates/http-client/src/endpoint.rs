@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::header::HeaderValue;
-use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
+use crate::connection::Connection;
 use crate::{Address, BuildError, Tls, tls};
 
 /// One server.
@@ -39,10 +38,6 @@ impl Host {
         text.parse().map_or_else(|_| Host::Name(text.to_owned()), Host::Address)
     }
 }
-
-/// A connection of any kind. Boxed, so that the HTTP code exists once.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -103,23 +98,23 @@ impl Endpoint {
 
     /// Connects; a name is resolved anew. The caller sees to the deadline, `time` from now. The
     /// error says what was tried.
-    pub(crate) async fn dial(&self, time: Duration) -> Result<TokioIo<Box<dyn Stream>>, String> {
-        let stream: Box<dyn Stream> = match &self.way {
+    pub(crate) async fn dial(&self, time: Duration) -> Result<Connection, String> {
+        Ok(match &self.way {
             Way::Unix(path) => {
-                Box::new(UnixStream::connect(path).await.map_err(|error| error.to_string())?)
+                let stream = UnixStream::connect(path).await;
+                Connection::new(stream.map_err(|error| error.to_string())?)
             }
             Way::Tcp { host, port, tls } => {
                 let tcp = tcp(host, *port, time).await?;
                 match tls {
-                    None => Box::new(tcp),
+                    None => Connection::new(tcp),
                     Some((connector, name)) => {
                         let tls = connector.connect(name.clone(), tcp).await;
-                        Box::new(tls.map_err(|error| format!("TLS: {error}"))?)
+                        Connection::new(tls.map_err(|error| format!("TLS: {error}"))?)
                     }
                 }
             }
-        };
-        Ok(TokioIo::new(stream))
+        })
     }
 }
 
