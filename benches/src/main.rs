@@ -19,6 +19,7 @@ mod scale;
 mod scenario;
 mod started;
 mod table;
+mod templates;
 
 use std::process::ExitCode;
 use std::{env, fs, panic, thread};
@@ -43,8 +44,10 @@ fn main() -> ExitCode {
 /// Measures the figures of these names, or all. It succeeds if everything could be measured,
 /// whether it is within its budget or not: a shared machine is no judge.
 fn bench(names: &[String]) -> Result<ExitCode> {
-    let known: Vec<&str> =
-        ALL.iter().map(|(name, _)| *name).chain(scale::ALL.iter().map(|(name, _)| *name)).collect();
+    let known: Vec<&str> = (ALL.iter().map(|(name, _)| *name))
+        .chain(scale::ALL.iter().map(|(name, _)| *name))
+        .chain(templates::ALL.iter().map(|(name, _)| *name))
+        .collect();
     if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
         bail!("{name:?} is no figure: want some of {}", known.join(", "));
     }
@@ -53,15 +56,19 @@ fn bench(names: &[String]) -> Result<ExitCode> {
     let programs = measured(&ALL, names, &contenders)?;
     let catalogs = scale::Kind::all()?;
     let numbers = measured(&scale::ALL, names, &catalogs)?;
+    let renderers = templates::Column::all()?;
+    let renderings = measured(&templates::ALL, names, &renderers)?;
     println!("{}", machine());
-    let contenders: Vec<&str> =
-        contenders.iter().map(|contender| contender.name.as_str()).collect();
-    let catalogs: Vec<&str> = catalogs.iter().map(scale::Kind::name).collect();
+    let contenders: Vec<String> =
+        contenders.iter().map(|contender| contender.name.clone()).collect();
+    let catalogs: Vec<String> = catalogs.iter().map(|kind| kind.name().to_owned()).collect();
+    let renderers: Vec<String> = renderers.iter().map(templates::Column::name).collect();
     let mut failures = Vec::new();
-    for (columns, rows) in [(contenders, programs), (catalogs, numbers)] {
+    for (columns, rows) in [(contenders, programs), (catalogs, numbers), (renderers, renderings)] {
         if rows.is_empty() {
             continue;
         }
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
         println!();
         print!("{}", table::text(&columns, &rows));
         println!();

@@ -44,11 +44,21 @@ pub(crate) fn resident(pid: u32) -> Result<f64> {
 
 /// Seconds that a process and its threads have spent on a CPU, without its children.
 pub(crate) fn cpu(pid: u32) -> Result<f64> {
+    seconds(pid, [14, 15])
+}
+
+/// The same of those of its children that have ended and been waited for.
+pub(crate) fn cpu_of_children(pid: u32) -> Result<f64> {
+    seconds(pid, [16, 17])
+}
+
+/// The sum of fields that count clock ticks.
+fn seconds(pid: u32, fields: [usize; 2]) -> Result<f64> {
     let ticks = sysconf(SysconfVar::CLK_TCK)?.context("no clock ticks")? as f64;
     let spent = |number| -> Result<f64> {
         Ok(field(pid, number).with_context(|| format!("process {pid} is gone"))?.parse()?)
     };
-    Ok((spent(14)? + spent(15)?) / ticks)
+    fields.into_iter().map(spent).sum::<Result<f64>>().map(|sum| sum / ticks)
 }
 
 /// A field of `/proc/PID/stat` by its number in proc(5), from the third on.

@@ -103,6 +103,11 @@ impl Started {
         self.own_processes().into_iter().map(proc::cpu).sum()
     }
 
+    /// The same with the programs it has run, once they have ended.
+    pub(crate) fn cpu_with_children(&self) -> Result<f64> {
+        Ok(self.cpu()? + proc::cpu_of_children(self.child.id())?)
+    }
+
     /// A helper is a child that executes the same file, and still does a moment later: one that
     /// has forked and is about to execute a check does not count.
     fn own_processes(&self) -> Vec<u32> {

@@ -31,9 +31,9 @@ fuzz_target!(|text: &str| {
             Ok(config) => {
                 check_hidden(&format!("{config:?}"));
                 config.warnings.iter().for_each(|line| check_hidden(line));
-                config::advice(&config, &host.environment)
-                    .iter()
-                    .for_each(|line| check_hidden(line));
+                let advice = config::advice(&config, &host.environment);
+                let hints = config::hints(&config, &host.environment);
+                advice.iter().chain(&hints).for_each(|line| check_hidden(line));
                 if !is_large {
                     check_migration(&source, &application, &host, config.generation);
                 }

@@ -1,6 +1,7 @@
 //! The figures, one module each: how it is measured, and what it must be.
 
 mod change;
+mod checks;
 mod cpu;
 mod log;
 mod memory;
@@ -39,11 +40,12 @@ pub(crate) enum Cell {
 type Measure = fn(&[Contender]) -> Result<Vec<Row>>;
 
 /// All figures by name, in the order of the table.
-pub(crate) const ALL: [(&str, Measure); 7] = [
+pub(crate) const ALL: [(&str, Measure); 8] = [
     ("size", size::measure),
     ("memory", memory::measure),
     ("start", start::measure),
     ("cpu", cpu::measure),
+    ("checks", checks::measure),
     ("log", log::measure),
     ("stop", stop::measure),
     ("change", change::measure),

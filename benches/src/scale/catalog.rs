@@ -53,10 +53,10 @@ enum Server {
 }
 
 impl Catalog {
-    pub(super) fn start(kind: &Kind) -> Result<Self> {
+    pub(crate) fn start(kind: &Kind) -> Result<Self> {
         Ok(match kind {
             Kind::Development(path) => {
-                let limits = ["-max-connections", "8000", "-max-blocked", "8000"];
+                let limits = ["-max-connections", "20000", "-max-blocked", "20000"];
                 let program = Program::new(path).args(["-http", "127.0.0.1:0"]).args(limits);
                 let mut running = program.spawn();
                 let line = running.wait_for_line("listening on http://127.0.0.1:");
@@ -65,9 +65,10 @@ impl Catalog {
                 Self { address, pid, _server: Server::Development { _running: Box::new(running) } }
             }
             Kind::Consul => {
-                // By default it takes 200 connections from one address.
+                // By default it takes 200 connections from one address, and counts those of abandoned
+                // queries until these are over.
                 let consul =
-                    Consul::start_with(json!({ "limits": { "http_max_conns_per_client": 8000 } }));
+                    Consul::start_with(json!({ "limits": { "http_max_conns_per_client": 20000 } }));
                 let pid = consul.pid();
                 let address = consul.address();
                 Self { address, pid, _server: Server::Consul { _consul: Box::new(consul) } }
@@ -76,15 +77,15 @@ impl Catalog {
     }
 
     /// Its resident memory in bytes.
-    pub(super) fn resident(&self) -> Result<f64> {
+    pub(crate) fn resident(&self) -> Result<f64> {
         proc::resident(self.pid)
     }
 
     /// Seconds of CPU time so far.
-    pub(super) fn cpu(&self) -> Result<f64> {
+    pub(crate) fn cpu(&self) -> Result<f64> {
         proc::cpu(self.pid)
     }
 }
 
 /// How long one answer may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -12,34 +12,34 @@ use tokio::runtime::{Builder, Runtime};
 use super::catalog::PATIENCE;
 
 /// A runtime for many connections.
-pub(super) fn runtime() -> Result<Runtime> {
+pub(crate) fn runtime() -> Result<Runtime> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     Ok(Builder::new_current_thread().enable_all().build()?)
 }
 
 /// A connection that is kept.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     received: Vec<u8>,
 }
 
 /// An answer.
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// `X-Consul-Index`.
-    pub(super) index: Option<u64>,
-    pub(super) body: Vec<u8>,
+    pub(crate) index: Option<u64>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Connection {
-    pub(super) async fn open(address: &str) -> Result<Self> {
+    pub(crate) async fn open(address: &str) -> Result<Self> {
         let stream = TcpStream::connect(address).await.context("no connection")?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, received: Vec::new() })
     }
 
-    pub(super) async fn send(&mut self, method: &str, path: &str, body: &str) -> Result<()> {
+    pub(crate) async fn send(&mut self, method: &str, path: &str, body: &str) -> Result<()> {
         let length = body.len();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: catalog\r\nContent-Length: {length}\r\n\r\n{body}"
@@ -48,7 +48,7 @@ impl Connection {
     }
 
     /// Waits until an answer begins.
-    pub(super) async fn begun(&mut self, patience: Duration) -> Result<()> {
+    pub(crate) async fn begun(&mut self, patience: Duration) -> Result<()> {
         if self.received.is_empty() {
             tokio::time::timeout(patience, self.more()).await.context("no answer in time")??;
         }
@@ -56,12 +56,12 @@ impl Connection {
     }
 
     /// The whole answer.
-    pub(super) async fn answer(&mut self) -> Result<Answer> {
+    pub(crate) async fn answer(&mut self) -> Result<Answer> {
         tokio::time::timeout(PATIENCE, self.read()).await.context("no answer in time")?
     }
 
     /// Asks and expects 200.
-    pub(super) async fn ask(&mut self, method: &str, path: &str, body: &str) -> Result<Answer> {
+    pub(crate) async fn ask(&mut self, method: &str, path: &str, body: &str) -> Result<Answer> {
         self.send(method, path, body).await?;
         let answer = self.answer().await?;
         let said = String::from_utf8_lossy(&answer.body);
@@ -118,7 +118,7 @@ impl Connection {
 }
 
 /// Runs `work` for every number below `count`, on that many connections at once.
-pub(super) async fn spread<F>(
+pub(crate) async fn spread<F>(
     address: &str,
     connections: usize,
     count: usize,

@@ -12,8 +12,8 @@ use anyhow::Result;
 
 use crate::figures::{Cell, Row};
 use crate::sample::{Budget, Sample};
-use catalog::Catalog;
-pub(crate) use catalog::Kind;
+pub(crate) use catalog::{Catalog, Kind};
+pub(crate) use client::{Connection, runtime, spread};
 
 /// Measures rows of the table.
 type Measure = fn(&[Kind]) -> Result<Vec<Row>>;

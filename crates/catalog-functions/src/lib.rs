@@ -6,58 +6,52 @@
 //! it asks for in [`Answers`]; what is not there is an empty value, and the execution goes on, so
 //! that one [`Pass`] finds as many questions as can be found without the answers. Its owner sees to
 //! the answers and executes again, until nothing is missing.
+//!
+//! The functions stand in tables (`functions`), each with the types that it takes. They work on the
+//! `session` of their template: the answers, the questions of this execution, the scratch pad. What
+//! the catalog has found is never copied: templates see `objects` that read their fields from the
+//! answer, and lists of them that are made once for each answer. `query` reads the queries of
+//! `service` and the like; `json`, `yaml` and `toml` write what Go's libraries write.
+//!
+//! What values nest has an end (`depth`), and so has what one execution may take: it runs in an
+//! init program, beside all that this has to do.
+//!
+//! # Differences from the original
+//! - Values and files that are not UTF-8 text are errors where they are used.
+//! - Keys of maps are text, also those that YAML has as numbers.
+//! - `loop` gives a list, so that `range $i, $n := loop 3` works too.
+//! - Regular expressions have ASCII classes, and no `\p`.
+//! - A node that does not exist is false in `if` and `with`, and has empty fields.
+
+mod answers;
+mod depth;
+mod functions;
+mod host;
+mod json;
+mod objects;
+mod query;
+mod session;
+mod toml;
+mod yaml;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
     rc::Rc,
     sync::Arc,
 };
 
-use catalog::{Finding, Question};
+use gotemplate::{Limits, MissingKey, ParseError, Value};
 
-/// Something that a template needs to know.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Need {
-    /// What the catalog answers.
-    Catalog(Question),
-    /// What is in a file (`file`).
-    File(PathBuf),
-}
+pub use answers::{Answers, Known, Need};
+pub use host::{Host, Interface};
 
-/// What a template is given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// What the catalog answers.
-    Catalog(Arc<Finding>),
-    /// What is in a file.
-    File(Arc<str>),
-}
+use session::Session;
 
-/// What is known. One for all templates of a thread; values that templates work with are made once
-/// for each answer.
-#[derive(Default)]
-pub struct Answers {
-    known: BTreeMap<Need, Known>,
-}
+/// What one execution may take: some ten times of what 5,000 services of three instances need.
+const LIMITS: Limits = Limits { steps: 50_000_000, output: 64 << 20, made: 256 << 20 };
 
-impl Answers {
-    /// Nothing is known.
-    #[must_use]
-    pub fn new() -> Answers {
-        Answers::default()
-    }
-
-    /// This is known now.
-    pub fn learn(&mut self, need: Need, known: Known) {
-        self.known.insert(need, known);
-    }
-
-    /// Nothing is known of this any more.
-    pub fn forget(&mut self, need: &Need) {
-        self.known.remove(need);
-    }
-}
+/// What the parts may take together that one execution executes by `executeTemplate`.
+const PARTS: Limits = Limits { steps: 5_000_000, ..LIMITS };
 
 /// How a template is read and executed.
 #[derive(Clone, Debug)]
@@ -72,18 +66,23 @@ pub struct Options {
     pub environment: Arc<BTreeMap<String, String>>,
     /// Functions that this template must not use.
     pub denied: Vec<String>,
+    /// What `timestamp` and `sockaddr` see.
+    pub host: Host,
 }
 
 /// A template that can be executed.
 pub struct Template {
     inner: Rc<gotemplate::Template>,
+    session: Rc<Session>,
 }
 
 /// What one execution has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pass {
     /// Everything that was asked for.
     pub needs: BTreeSet<Need>,
-    /// What of it is not known. If this is not empty the text is not what it should be.
+    /// What of it is not known, or is known to be nothing to go by: a `key` that does not exist, a
+    /// `safeTree` without keys. If this is not empty the text is not what it should be.
     pub missing: BTreeSet<Need>,
     /// The text, or what is wrong: with the template's name, the line and column, and the function.
     /// An error does not count while something is missing.
@@ -97,17 +96,41 @@ impl Template {
     /// What is wrong with the text and where; a function of Vault or Nomad, or one that does not
     /// exist.
     pub fn parse(name: &str, text: &str, options: &Options) -> Result<Template, String> {
-        let _ = options;
-        let functions = gotemplate::Functions::new();
-        let inner = gotemplate::Template::parse(name, text, &functions);
-        Ok(Template { inner: Rc::new(inner.map_err(|error| error.to_string())?) })
+        let session = Rc::new(Session::new(options.environment.clone(), options.host));
+        let functions = functions::functions(&session, &options.denied);
+        let missing_key =
+            if options.error_on_missing_key { MissingKey::Error } else { MissingKey::Zero };
+        let options = gotemplate::Options {
+            left: options.left_delimiter.clone(),
+            right: options.right_delimiter.clone(),
+            missing_key,
+            limits: LIMITS,
+        };
+        let inner = gotemplate::Template::parse_with(name, text, &functions, &options);
+        let inner = Rc::new(inner.map_err(|error| explained(name, &error))?);
+        session.template.replace(Rc::downgrade(&inner));
+        Ok(Template { inner, session })
     }
 
     /// Executes it with what is known.
     #[must_use]
     pub fn execute(&self, answers: &Answers) -> Pass {
-        let _ = answers;
-        let text = self.inner.execute(&gotemplate::Value::Nil).map_err(|error| error.to_string());
-        Pass { needs: BTreeSet::new(), missing: BTreeSet::new(), text }
+        self.session.begin(answers);
+        let text = self.inner.execute(&Value::Nil).map_err(|error| error.to_string());
+        let (needs, missing) = self.session.end();
+        Pass { needs, missing, text }
     }
+}
+
+/// What Go says, with the column, and what could be done about a function that does not exist.
+fn explained(name: &str, error: &ParseError) -> String {
+    let (said, line) = (error.to_string(), error.line());
+    let place = format!("template: {name}:{line}: ");
+    let what = said.strip_prefix(&place).unwrap_or(&said);
+    let column = error.column().map_or(String::new(), |column| format!("{column}:"));
+    let place = if what.len() < said.len() { place.trim_end() } else { "" };
+    let function = what.strip_prefix("function \"").and_then(|rest| rest.split('"').next());
+    let advice = function.and_then(functions::unknown);
+    let advice = advice.map_or(String::new(), |advice| format!(": {advice}"));
+    format!("{place}{column} {what}{advice}")
 }

@@ -31,6 +31,7 @@ mod backoff;
 pub mod base64;
 mod election;
 mod error;
+mod follow;
 pub mod memory;
 mod model;
 mod observer;
@@ -127,9 +128,12 @@ pub trait Catalog: Send + Sync + 'static {
         question: &'a Question,
         after: Option<Index>,
         wait: Duration,
-    ) -> Answer<'a, Found> {
-        let _ = (question, after, wait);
-        Box::pin(async { Err(Error::Refused("cannot be asked yet".to_owned())) })
+    ) -> Answer<'a, Found>;
+
+    /// How many requests of ours may wait for a change at the same time, with some room for others;
+    /// `None`: any number.
+    fn places(&self) -> Answer<'_, Option<usize>> {
+        Box::pin(async { Ok(None) })
     }
 
     /// Opens a session.

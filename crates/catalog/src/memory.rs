@@ -1,6 +1,7 @@
 //! A registry within the process, for tests: it can be emptied, frozen and made to fail, and it
 //! remembers what it was asked.
 
+mod finding;
 mod locks;
 mod time;
 
@@ -12,8 +13,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::{
-    Answer, Catalog, Entries, Error, Expiry, Holding, Index, Instance, KeyQuery, Query,
-    Reachability, Registered, Registration, Session, SessionTerms, Snapshot, Status, Token,
+    Answer, Catalog, Entries, Error, Expiry, Found, Holding, Index, Instance, KeyQuery, Query,
+    Question, Reachability, Registered, Registration, Session, SessionTerms, Snapshot, Status,
+    Token,
 };
 use locks::Locks;
 pub use time::Time;
@@ -45,7 +47,7 @@ pub enum Mood {
 }
 
 /// A request, as the registry has seen it: its verb and what it is about: the id of an instance or
-/// of a session, the name of a service or of a session that is opened, a key.
+/// of a session, the name of a service or of a session that is opened, a key, a question in words.
 pub type Seen = (Verb, String);
 
 /// Which request it was.
@@ -58,6 +60,7 @@ pub enum Verb {
     Lookup,
     Instances,
     Entries,
+    Find,
     OpenSession,
     RenewSession,
     CloseSession,
@@ -127,7 +130,10 @@ impl Memory {
 
     /// Sets a key, behind everybody's back. If it is locked it stays so.
     pub fn set(&self, key: &str, value: &[u8]) {
-        self.change(|state| state.index += u64::from(state.locks.set(key, value)));
+        self.change(|state| {
+            let next = state.index + 1;
+            state.index += u64::from(state.locks.set(key, value, next));
+        });
     }
 
     /// Deletes a key and the lock there, behind everybody's back. The lock is free at once.
@@ -179,7 +185,7 @@ impl Memory {
 
     /// What `read` finds: at once, or when the index is another one than `after`, or when `wait` is
     /// over.
-    async fn find<T: PartialEq + Send>(
+    async fn follow<T: PartialEq + Send>(
         &self,
         after: Option<Index>,
         wait: Duration,
@@ -360,7 +366,7 @@ impl Catalog for Memory {
         Box::pin(async move {
             self.admit(Verb::Instances, &query.service).await?;
             let passing = |state: &State, now| state.passing(query, now);
-            let (instances, index) = self.find(after, wait, passing).await?;
+            let (instances, index) = self.follow(after, wait, passing).await?;
             Ok(Snapshot { instances, index })
         })
     }
@@ -374,8 +380,24 @@ impl Catalog for Memory {
         Box::pin(async move {
             self.admit(Verb::Entries, query.keys.as_str()).await?;
             let read = |state: &State, _| state.locks.entries(&query.keys);
-            let (entries, index) = self.find(after, wait, read).await?;
+            let (entries, index) = self.follow(after, wait, read).await?;
             Ok(Entries { entries, index })
+        })
+    }
+
+    fn find<'a>(
+        &'a self,
+        question: &'a Question,
+        after: Option<Index>,
+        wait: Duration,
+    ) -> Answer<'a, Found> {
+        Box::pin(async move {
+            self.admit(Verb::Find, &question.to_string()).await?;
+            let read = |state: &State, now| state.finding(question, now);
+            let (finding, index) = self.follow(after, wait, read).await?;
+            // As a Consul, which cannot wait for another datacenter.
+            let index = (*question != Question::Datacenters).then_some(index);
+            Ok(Found { finding, index })
         })
     }
 
@@ -430,7 +452,7 @@ impl Catalog for Memory {
         Box::pin(async move {
             self.admit(Verb::Holder, key).await?;
             let read = |state: &State, _| state.locks.holder(key);
-            let (holder, index) = self.find(after, wait, read).await?;
+            let (holder, index) = self.follow(after, wait, read).await?;
             Ok(Holding { holder, index })
         })
     }

@@ -33,6 +33,8 @@ pub enum Operation {
     Wait,
     /// Reading keys.
     Entries,
+    /// Reading anything else: the names of services, nodes.
+    Find,
     /// What elections need: opening, renewing and closing sessions, taking locks, looking at them.
     Lock,
 }
@@ -52,7 +54,7 @@ pub enum Outcome {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Operation; 8] = [
+    pub const ALL: [Operation; 9] = [
         Operation::Register,
         Operation::Heartbeat,
         Operation::Deregister,
@@ -60,6 +62,7 @@ impl Operation {
         Operation::Instances,
         Operation::Wait,
         Operation::Entries,
+        Operation::Find,
         Operation::Lock,
     ];
 
@@ -74,6 +77,7 @@ impl Operation {
             Operation::Instances => "instances",
             Operation::Wait => "wait",
             Operation::Entries => "entries",
+            Operation::Find => "find",
             Operation::Lock => "lock",
         }
     }

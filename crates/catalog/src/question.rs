@@ -1,6 +1,8 @@
 //! What templates ask a registry: everything that it knows, not only who is healthy.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
 use crate::{Index, Keys, Status};
 
@@ -40,6 +42,51 @@ pub enum Question {
     },
 }
 
+/// In the words of a log: `service "web" with tag "a"`.
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (datacenter, near) = match self {
+            Question::Service(wanted) => {
+                write!(f, "service {:?}", wanted.name)?;
+                if let Some(tag) = &wanted.tag {
+                    write!(f, " with tag {tag:?}")?;
+                }
+                (&wanted.datacenter, &wanted.near)
+            }
+            Question::Services { datacenter } => {
+                f.write_str("the names of all services")?;
+                (datacenter, &None)
+            }
+            Question::Node { name, datacenter } => {
+                match name {
+                    Some(name) => write!(f, "node {name:?}")?,
+                    None => f.write_str("the agent's own node")?,
+                }
+                (datacenter, &None)
+            }
+            Question::Nodes { datacenter, near } => {
+                f.write_str("all nodes")?;
+                (datacenter, near)
+            }
+            Question::Datacenters => return f.write_str("the names of all datacenters"),
+            Question::Keys { keys, datacenter } => {
+                match keys {
+                    Keys::One(key) => write!(f, "key {key:?}")?,
+                    Keys::Under(prefix) => write!(f, "keys under {prefix:?}")?,
+                }
+                (datacenter, &None)
+            }
+        };
+        if let Some(datacenter) = datacenter {
+            write!(f, " in datacenter {datacenter:?}")?;
+        }
+        if let Some(near) = near {
+            write!(f, " near {near:?}")?;
+        }
+        Ok(())
+    }
+}
+
 /// A question about the instances of a service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceQuestion {
@@ -74,7 +121,7 @@ pub enum Finding {
     /// Answers [`Question::Node`]. `None`: there is no such node.
     Node(Option<NodeServices>),
     /// Answers [`Question::Nodes`].
-    Nodes(Vec<Node>),
+    Nodes(Vec<Arc<Node>>),
     /// Answers [`Question::Datacenters`]: by name.
     Datacenters(Vec<String>),
     /// Answers [`Question::Keys`]: by key.
@@ -98,8 +145,8 @@ pub struct Endpoint {
     pub meta: BTreeMap<String, String>,
     /// How much of the load it should get.
     pub weights: Weights,
-    /// Its node.
-    pub node: Node,
+    /// Its node, shared by all that run there.
+    pub node: Arc<Node>,
     /// Its checks and its node's.
     pub checks: Vec<HealthCheck>,
 }
@@ -167,7 +214,7 @@ pub struct Node {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeServices {
     /// The node.
-    pub node: Node,
+    pub node: Arc<Node>,
     /// What runs there, by name, then id.
     pub services: Vec<NodeService>,
 }

@@ -1,6 +1,5 @@
 //! Follows what one query finds: the passing instances of a service, or keys and their values.
 
-mod pace;
 mod source;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,13 +9,9 @@ use tokio::sync::watch as cell;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::{Catalog, Class, Entry, Error, Index, Instance, KeyQuery, Query};
-use pace::{Cuts, Pace, Trouble};
-use source::{Keyed, Services, Source};
-
-/// Bounds of the time that a blocking query hangs. Below, an idle watch would cost something;
-/// above, a connection that died without a word would be noticed too late.
-const WAIT: std::ops::RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(60);
+use crate::follow::follow;
+use crate::{Catalog, Entry, Instance, KeyQuery, Query};
+use source::{Followed, Listened};
 
 /// What one query finds, as it changes: the passing instances of a service ([`watch`]) or entries
 /// ([`watch_keys`]). Dropping it ends the watch.
@@ -98,7 +93,7 @@ pub fn watch(catalog: Arc<dyn Catalog>, query: Query) -> Watch {
 /// change.
 #[must_use]
 pub fn watch_from(catalog: Arc<dyn Catalog>, query: Query, known: Arc<[Instance]>) -> Watch {
-    start(catalog, known, source::same_instances, |tell| Box::new(Services { query, tell }))
+    start(catalog, query, known)
 }
 
 /// As [`watch`], for keys. A key that is not there is an empty set.
@@ -114,19 +109,20 @@ pub fn watch_keys_from(
     query: KeyQuery,
     known: Arc<[Entry]>,
 ) -> Watch<Entry> {
-    start(catalog, known, source::same_entries, |tell| Box::new(Keyed { query, tell }))
+    start(catalog, query, known)
 }
 
-fn start<T>(
+fn start<Q: Followed>(
     catalog: Arc<dyn Catalog>,
-    known: Arc<[T]>,
-    same: fn(&[T], &[T]) -> bool,
-    source: impl FnOnce(cell::Sender<Arc<[T]>>) -> Box<dyn Source>,
-) -> Watch<T> {
+    query: Q,
+    known: Arc<[Q::Item]>,
+) -> Watch<Q::Item> {
     let (tell, news) = cell::channel(Arc::clone(&known));
     let freshness = Freshness::default();
-    let task = tokio::spawn(follow(catalog, source(tell), freshness.clone())).abort_handle();
-    Watch { seen: known, news, same, handle: WatchHandle { task, freshness } }
+    let wait = crate::follow::wait(query.max_staleness());
+    let source = Listened { query, tell, freshness: freshness.clone() };
+    let task = tokio::spawn(follow(catalog, source, wait)).abort_handle();
+    Watch { seen: known, news, same: Q::same, handle: WatchHandle { task, freshness } }
 }
 
 impl<T> Watch<T> {
@@ -170,65 +166,5 @@ impl<T> Watch<T> {
     #[must_use]
     pub fn into_parts(self) -> (cell::Receiver<Arc<[T]>>, WatchHandle) {
         (self.news, self.handle)
-    }
-}
-
-async fn follow(catalog: Arc<dyn Catalog>, source: Box<dyn Source>, freshness: Freshness) {
-    let wait = source.max_staleness().clamp(*WAIT.start(), *WAIT.end());
-    let mut recoveries = catalog.reachability().recoveries();
-    let mut pace = Pace::new();
-    let mut trouble = Trouble::default();
-    let mut cuts = Cuts::default();
-    let mut after: Option<Index> = None;
-    loop {
-        pace.pause().await;
-        let turn = catalog.reachability().turn().await;
-        recoveries.mark_unchanged();
-        if turn.is_probe() {
-            // Everybody waits for what comes of it: it must not hang on for a change.
-            after = None;
-        }
-        let operation = source.operation(after);
-        let sent = Instant::now();
-        let request = source.ask(&*catalog, after, wait);
-        let outcome = tokio::select! {
-            outcome = catalog.reachability().observed(operation, request) => outcome,
-            // Whatever this query hangs on may have died in the outage.
-            _ = recoveries.changed() => {
-                after = None;
-                continue;
-            }
-        };
-        match outcome {
-            Ok(index) => {
-                turn.report(&Ok::<(), Error>(()));
-                trouble.over(&*source);
-                freshness.confirm(Instant::now());
-                if after.is_some() {
-                    cuts.over();
-                }
-                // An index that goes backwards: the registry has started anew.
-                after = match after {
-                    Some(previous) if index < previous => None,
-                    _ => Some(index),
-                };
-            }
-            // A connection that sat idle may be cut by anything on the way. That is no outage
-            // yet: an immediate read decides.
-            Err(error) if after.is_some() && error.class() == Class::Outage => {
-                log::debug!("watch on {}: {error}", source.name());
-                after = None;
-                tokio::time::sleep(cuts.pause(sent.elapsed())).await;
-            }
-            Err(error) => {
-                after = None;
-                let class = turn.report(&Err::<(), Error>(error.clone()));
-                drop(turn);
-                if class != Some(Class::Outage) {
-                    let pause = trouble.failed(&*source, &error);
-                    tokio::time::sleep(pause).await;
-                }
-            }
-        }
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use catalog::memory::{Memory, Mood, Time};
 use catalog::{
-    Answer, Candidacy, Catalog, Demotion, Election, Entries, Error, Expiry, Holding, Index,
-    KeyQuery, Leadership, Query, Reachability, Registered, Registration, Session, SessionTerms,
-    Snapshot, Status, Token, campaign, campaign_with, watch,
+    Answer, Candidacy, Catalog, Demotion, Election, Entries, Error, Expiry, Found, Holding, Index,
+    KeyQuery, Leadership, Query, Question, Reachability, Registered, Registration, Session,
+    SessionTerms, Snapshot, Status, Token, campaign, campaign_with, watch,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch as cell;
@@ -107,6 +107,15 @@ impl Catalog for Hanging {
         wait: Duration,
     ) -> Answer<'a, Entries> {
         self.memory.entries(query, after, wait)
+    }
+
+    fn find<'a>(
+        &'a self,
+        question: &'a Question,
+        after: Option<Index>,
+        wait: Duration,
+    ) -> Answer<'a, Found> {
+        self.memory.find(question, after, wait)
     }
 
     fn open_session<'a>(&'a self, terms: &'a SessionTerms) -> Answer<'a, Session> {

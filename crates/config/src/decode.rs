@@ -5,9 +5,11 @@
 //! everything else is checked too. A [`crate::Config`] is handed out only if the report is empty,
 //! so stand-ins are never seen.
 
+pub(crate) mod authority;
 pub(crate) mod control;
 pub(crate) mod drain;
 pub(crate) mod duration;
+pub(crate) mod health;
 pub(crate) mod logging;
 pub(crate) mod metadata;
 pub(crate) mod name;
@@ -17,6 +19,7 @@ pub(crate) mod service;
 pub(crate) mod suggestion;
 pub(crate) mod surroundings;
 pub(crate) mod telemetry;
+pub(crate) mod tls;
 
 use std::{
     cell::{Cell, RefCell},
@@ -28,7 +31,7 @@ use crate::{
     json5::{Member, Node, Position, Span, SyntaxError, Value},
     keys::{Kind, Table},
 };
-use suggestion::did_you_mean;
+use suggestion::{did_you_mean, foreign};
 
 /// How keys are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +145,7 @@ impl<'a> Field<'a> {
     }
 
     /// For debug builds: what the decoder takes the value for is what the table says.
-    fn assert_kind(&self, is: impl Fn(&Kind) -> bool + Copy) {
+    pub(crate) fn assert_kind(&self, is: impl Fn(&Kind) -> bool + Copy) {
         debug_assert!(self.kind.may_be(is), "{}: {:?}", self.path, self.kind);
     }
 
@@ -207,7 +210,7 @@ impl<'a> Field<'a> {
             self.refuse("is not an object", "want { … }");
             return None;
         };
-        static NONE: Table = Table { name: "", keys: &[] };
+        static NONE: Table = Table::NONE;
         let table = self.kind.table();
         debug_assert!(table.is_some(), "{}: {:?}", self.path, self.kind);
         let table = table.unwrap_or(&NONE);
@@ -216,7 +219,9 @@ impl<'a> Field<'a> {
 
     /// The members of an object whose keys are the user's own, each key once.
     pub(crate) fn entries(&self) -> Vec<Entry<'a>> {
-        self.assert_kind(|kind| matches!(kind, Kind::Variables | Kind::Metadata));
+        self.assert_kind(|kind| {
+            matches!(kind, Kind::Variables | Kind::Metadata | Kind::Headers | Kind::Counts)
+        });
         let Value::Object(members) = &self.node.value else {
             self.refuse("is not an object", "want { … }");
             return Vec::new();
@@ -329,6 +334,11 @@ impl<'a> Object<'a> {
         Some(Field { report, path: self.path_of(&member.key), node: &member.value, kind })
     }
 
+    /// The value of a key that is more than what a template leaves of an unset variable.
+    pub(crate) fn given(&mut self, key: &'static str) -> Option<Field<'a>> {
+        self.take(key).filter(|field| !field.is_empty_string())
+    }
+
     /// The value of a key that must be there.
     pub(crate) fn require(&mut self, key: &'static str, want: &str) -> Option<Field<'a>> {
         let field = self.take(key);
@@ -374,7 +384,7 @@ impl<'a> Object<'a> {
 
     /// The keys that the object may have.
     fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.table.keys.iter().map(|key| key.name)
+        self.table.keys().map(|key| key.name)
     }
 
     fn unknown(&self, member: &Member) -> Problem {
@@ -385,7 +395,9 @@ impl<'a> Object<'a> {
             known.sort_unstable();
             format!("want one of {}", known.join(", "))
         };
-        let rule = did_you_mean(&member.key, self.names()).unwrap_or_else(known);
+        let rule = foreign(self.table.name, &member.key).map(str::to_owned);
+        let rule = rule.or_else(|| did_you_mean(&member.key, self.names()));
+        let rule = rule.unwrap_or_else(known);
         let problem = Problem::nowhere(&self.field.path, fault, rule);
         let problem = problem.at(report.text, member.key_span, &report.mask);
         problem.with_value(Some(member.key.clone()))

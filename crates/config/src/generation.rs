@@ -10,7 +10,7 @@ use crate::{
 const V2: [&str; 8] =
     ["services", "backends", "tasks", "coprocesses", "preStart", "onStart", "preStop", "postStop"];
 /// Keys that only 3.x has.
-const V3: [&str; 3] = ["jobs", "watches", "elections"];
+const V3: [&str; 4] = ["jobs", "watches", "elections", "templates"];
 
 /// A key that tells the generation.
 struct Evidence {

@@ -28,6 +28,7 @@ pub mod json5;
 mod keys;
 mod load;
 mod migration;
+mod registry;
 pub mod render;
 mod schema;
 mod secrets;
@@ -41,18 +42,22 @@ pub mod watch;
 
 use std::{collections::BTreeMap, fmt, net::IpAddr, path::PathBuf, time::Duration};
 
+use job::Probe;
 use secrets::{Text, masked_debug, speaks_of_secrets};
 
-pub use advice::advice;
+pub use advice::{advice, hints};
 pub use catalog::Catalog;
 pub use control::control_socket;
 pub use decode::control::SOCKET as CONTROL_SOCKET;
+pub use decode::duration::{DurationError, parse as parse_duration};
+pub use decode::suggestion::{did_you_mean, one_of};
 pub use election::Election;
 pub use error::{Errors, Problem};
 pub use interface::{InterfaceError, check_interface};
 pub use job::Job;
 pub use load::load;
 pub use migration::{Migration, migrate};
+pub use registry::catalog_of;
 pub use render::render;
 pub use schema::schema;
 pub use secrets::{Secrets, hide_secrets};
@@ -117,9 +122,18 @@ impl Config {
         if let Some(Secret(secret)) = secret {
             self.secrets.add(secret);
         }
-        for (name, value) in self.jobs.iter().flat_map(|job| &job.surroundings.env) {
-            if speaks_of_secrets(name) {
-                self.secrets.add(value.as_deref().unwrap_or(""));
+        for job in &self.jobs {
+            for (name, value) in &job.surroundings.env {
+                if speaks_of_secrets(name) {
+                    self.secrets.add(value.as_deref().unwrap_or(""));
+                }
+            }
+            if let Some(Probe::Http(probe)) = job.health.as_ref().map(|health| &health.probe) {
+                let secret = probe.headers.iter().filter(|(name, _)| speaks_of_secrets(name));
+                for (_, value) in secret {
+                    // `Bearer` and the like are no secret.
+                    self.secrets.add(value.split_once(' ').map_or(value, |(_, secret)| secret));
+                }
             }
         }
     }

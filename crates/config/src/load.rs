@@ -91,7 +91,7 @@ fn application_command(
             Ok(word) => rendered.push(word),
             Err(error) => {
                 let fault = format!("{word:?} is not a template: {}", error.message);
-                problems.push(Problem::nowhere(path, fault, template_rule(&error.message)));
+                problems.push(Problem::nowhere(path, fault, template_rule(&error.message, word)));
                 rendered.push(word.clone());
             }
         }
@@ -105,9 +105,38 @@ fn application_command(
     Some(Command { program, args: rendered.collect() })
 }
 
+/// What templates of the catalog can call, and this one cannot.
+const OF_THE_CATALOG: [&str; 12] = [
+    "service",
+    "services",
+    "key",
+    "keyExists",
+    "keyOrDefault",
+    "ls",
+    "safeLs",
+    "tree",
+    "safeTree",
+    "node",
+    "nodes",
+    "datacenters",
+];
+
+/// The name in `function "NAME" not defined`.
+fn unknown_function(message: &str) -> Option<&str> {
+    message.strip_prefix("function \"")?.strip_suffix("\" not defined")
+}
+
 /// What would be right in place of a template that Go's message refuses.
-fn template_rule(message: &str) -> &'static str {
-    if message.contains("function") {
+fn template_rule(message: &str, text: &str) -> &'static str {
+    let unknown = unknown_function(message);
+    if unknown.is_some() && text.contains("contents") {
+        "the whole file is rendered at the start, with the environment alone; for a text in \
+         \"contents\" want \"delimiters\": [\"<<\", \">>\"] beside it and << … >> inside, or \
+         \"source\", a file of its own"
+    } else if unknown.is_some_and(|name| OF_THE_CATALOG.contains(&name)) {
+        "this is rendered at the start, with the environment alone; want a file that is rendered \
+         from the catalog, with \"templates\""
+    } else if message.contains("function") {
         "want a function of Go's text/template, or one of default, split, join, replaceAll, regexReplaceAll, env, loop"
     } else if message.contains("EOF") {
         "want {{ end }} for every {{ if }}, {{ range }}, {{ with }}, {{ block }} and {{ define }}"
@@ -125,7 +154,9 @@ fn template_problem(text: &str, error: &render::Error, host: &Host) -> Problem {
     }
     let line = lines.next().unwrap_or("");
     let content = line.trim_end();
-    let span = match error.column.filter(|column| *column < content.len()) {
+    // Where an unknown function stands Go does not say.
+    let column = error.column.or_else(|| content.find(unknown_function(&error.message)?));
+    let span = match column.filter(|column| *column < content.len()) {
         Some(column) => Span { start: line_start + column, end: line_start + column + 1 },
         None => {
             let start = line_start + (content.len() - content.trim_start().len());
@@ -133,6 +164,6 @@ fn template_problem(text: &str, error: &render::Error, host: &Host) -> Problem {
         }
     };
     let mask = Mask::new(text, &host.environment);
-    let rule = template_rule(&error.message);
+    let rule = template_rule(&error.message, text);
     Problem::nowhere("template", error.message.clone(), rule).at(text, span, &mask)
 }

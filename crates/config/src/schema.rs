@@ -45,7 +45,7 @@ pub fn schema(generation: Generation) -> String {
 }
 
 /// What many values are. Null is what is not given.
-const DEFINITIONS: [(&str, &str); 16] = [
+const DEFINITIONS: [(&str, &str); 23] = [
     ("text", r#"{"type":["string","null"]}"#),
     ("name", r#"{"type":"string","pattern":"\\S"}"#),
     ("path", r#"{"type":["string","null"],"pattern":"^(/|$)|\\{\\{"}"#),
@@ -77,7 +77,32 @@ const DEFINITIONS: [(&str, &str); 16] = [
         "timeout",
         r#"{"type":["integer","string","null"],"pattern":"^\\s*([-+]?(\\d+|((\\d+\\.?\\d*|\\.\\d+)([nuµμm]?s|m|h))+))?\\s*$|\\{\\{"}"#,
     ),
+    (
+        "minMax",
+        r#"{"type":["integer","string","null"],"minimum":0,"pattern":"^\\s*([-+]?(\\d+|((\\d+\\.?\\d*|\\.\\d+)([nuµμm]?s|m|h))+)\\s*(:\\s*\\+?(\\d+|((\\d+\\.?\\d*|\\.\\d+)([nuµμm]?s|m|h))+)\\s*)?)?$|\\{\\{"}"#,
+    ),
+    (
+        "count",
+        r#"{"type":["integer","string","null"],"minimum":1,"pattern":"^\\s*\\+?\\d*\\s*$|\\{\\{"}"#,
+    ),
+    ("mode", r#"{"type":["string","null"],"pattern":"^(0?[0-7]{3})?$|\\{\\{"}"#),
+    (
+        "status",
+        r#"{"type":["integer","string","null"],"minimum":100,"maximum":599,"pattern":"^(\\s*[1-5]\\d\\d\\s*(-\\s*[1-5]\\d\\d\\s*)?)?$|\\{\\{"}"#,
+    ),
+    (
+        "statuses",
+        r##"{"anyOf":[{"$ref":"#/definitions/status"},{"type":"array","minItems":1,"items":{"$ref":"#/definitions/status"}}]}"##,
+    ),
     ("scalar", r#"{"type":["string","number","boolean","null"]}"#),
+    (
+        "headers",
+        r##"{"type":["object","null"],"propertyNames":{"pattern":"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"},"additionalProperties":{"$ref":"#/definitions/scalar"}}"##,
+    ),
+    (
+        "counts",
+        r##"{"type":["object","null"],"additionalProperties":{"$ref":"#/definitions/count"}}"##,
+    ),
     (
         "variables",
         r##"{"type":["object","null"],"propertyNames":{"pattern":"^[^=\\s]+$","not":{"pattern":"^CONTAINERPILOT_"}},"additionalProperties":{"$ref":"#/definitions/scalar"}}"##,
@@ -111,7 +136,7 @@ impl Writer {
         self.push(",");
         self.quoted(table.name);
         self.push(":{\"type\":[\"object\",\"null\"],\"properties\":{");
-        for (index, key) in table.keys.iter().enumerate() {
+        for (index, key) in table.keys().enumerate() {
             self.push(if index == 0 { "" } else { "," });
             self.quoted(key.name);
             self.push(":{\"description\":");
@@ -123,12 +148,12 @@ impl Writer {
         // In any case of letters, a key that is unknown, or missing, cannot be told by its name.
         if self.any_case {
             self.push("},\"propertyNames\":{\"pattern\":\"");
-            let names: Vec<String> = table.keys.iter().map(|key| any_case(key.name)).collect();
+            let names: Vec<String> = table.keys().map(|key| any_case(key.name)).collect();
             let names = names.join("|");
             let _ = write!(self.text, "^({names})$\"}}");
         } else {
             let required: Vec<&str> =
-                table.keys.iter().filter(|key| key.is_required).map(|key| key.name).collect();
+                table.keys().filter(|key| key.is_required).map(|key| key.name).collect();
             self.push("},\"additionalProperties\":false");
             if !required.is_empty() {
                 let _ = write!(self.text, ",\"required\":{required:?}");
@@ -154,6 +179,12 @@ impl Writer {
             Kind::Quantiles => self.reference("quantiles"),
             Kind::Variables => self.reference("variables"),
             Kind::Metadata => self.reference("metadata"),
+            Kind::Wait => self.reference("minMax"),
+            Kind::Count => self.reference("count"),
+            Kind::Mode => self.reference("mode"),
+            Kind::Statuses => self.reference("statuses"),
+            Kind::Headers => self.reference("headers"),
+            Kind::Counts => self.reference("counts"),
             Kind::Port(lowest) => {
                 let _ = write!(
                     self.text,
@@ -214,7 +245,8 @@ impl Writer {
     }
 
     fn refer(&mut self, table: &'static Table) {
-        if !self.tables.iter().any(|known| known.name == table.name) {
+        debug_assert!(DEFINITIONS.iter().all(|(name, _)| *name != table.name), "{}", table.name);
+        if !self.tables.iter().any(|known| std::ptr::eq(*known, table)) {
             self.tables.push(table);
         }
         self.reference(table.name);

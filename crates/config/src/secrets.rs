@@ -152,7 +152,7 @@ pub(crate) fn secret_variables(
 }
 
 /// What the names of secrets have in them, in lower case.
-pub(crate) const WORDS: [&str; 10] = [
+pub(crate) const WORDS: [&str; 12] = [
     "token",
     "secret",
     "password",
@@ -162,10 +162,12 @@ pub(crate) const WORDS: [&str; 10] = [
     "private",
     "api_key",
     "apikey",
+    "api-key",
+    "authorization",
     "access_key",
 ];
 /// The same, as last part of a name (`DB_PASS`): inside of names they stand for other things.
-pub(crate) const ENDS: [&str; 2] = ["_pass", "_pwd"];
+pub(crate) const ENDS: [&str; 3] = ["_pass", "_pwd", "cookie"];
 
 /// Whether a name in lower case is that of a file with a secret (`db_password_file`, `tokenFile`):
 /// where it is may be said.

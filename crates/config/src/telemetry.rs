@@ -6,12 +6,13 @@ use crate::{job::JobId, secrets::masked_debug};
 
 /// What the program itself measures. Users have metrics that begin with `containerpilot_` too, so
 /// that these names are taken one by one.
-pub const OWN_METRICS: [&str; 14] = [
+pub const OWN_METRICS: [&str; 15] = [
     "containerpilot_events",
     "containerpilot_control_http_requests",
     "containerpilot_watch_instances",
     "containerpilot_watch_lag_seconds",
     "containerpilot_election_leader",
+    "containerpilot_template_renders_total",
     "containerpilot_job_restarts_total",
     "containerpilot_process_start_seconds",
     "containerpilot_check_duration_seconds",

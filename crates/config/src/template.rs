@@ -1,8 +1,11 @@
 //! Templates: files rendered from the catalog.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
-use crate::{Command, secrets::masked_debug};
+use crate::{
+    Command,
+    secrets::{Text, masked_debug},
+};
 
 /// Index of a template in [`crate::Config::templates`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,7 +18,11 @@ pub struct Template {
     pub name: String,
     /// Where its text comes from.
     pub source: Source,
-    /// The file.
+    /// What opens an action, `{{` unless it is said.
+    pub left_delimiter: String,
+    /// What closes an action, `}}` unless it is said.
+    pub right_delimiter: String,
+    /// The file; no two have the same. From where the program runs if it is not from the root.
     pub destination: PathBuf,
     /// The file's permissions; `None`: as before, 0644 if it is new.
     pub mode: Option<u32>,
@@ -34,23 +41,23 @@ pub struct Template {
     pub shrink_after: Duration,
 }
 
-masked_debug!(Template { text name, part source, text destination, part mode, text user, text group, part wait, part check, text minimum, part shrink_after });
+masked_debug!(Template { text name, part source, text left_delimiter, text right_delimiter, text destination, part mode, text user, text group, part wait, part check, text minimum, part shrink_after });
 
 /// Where a template's text comes from.
 #[derive(Clone, PartialEq)]
 pub enum Source {
-    /// A file.
+    /// A file; from where the program runs if its path is not from the root.
     File(PathBuf),
     /// The configuration itself.
     Contents(String),
 }
 
-impl std::fmt::Debug for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        use crate::secrets::Text;
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => f.debug_tuple("File").field(&Text(path)).finish(),
-            Self::Contents(text) => f.debug_tuple("Contents").field(&Text(text)).finish(),
+            // A file of its own, in which secrets may stand that nothing else knows to be some.
+            Self::Contents(_) => f.write_str("Contents(…)"),
         }
     }
 }

@@ -5,8 +5,10 @@
 
 mod elections;
 mod file;
+mod health;
 mod jobs;
 mod order;
+mod templates;
 mod watches;
 mod when;
 
@@ -46,14 +48,16 @@ pub(crate) fn config(mut root: Object<'_>, has_application: bool, host: &Host) -
         jobs,
         watches: file.watches,
         elections: file.elections,
-        templates: Vec::new(),
+        templates: file.templates,
         telemetry,
         control: Some(file.control),
         stop_timeout: Some(file.stop_timeout),
         warnings: Vec::new(),
         secrets: Secrets::default(),
     };
-    if config.jobs.is_empty() && config.watches.is_empty() && config.elections.is_empty() {
+    let observes_nothing =
+        config.watches.is_empty() && config.elections.is_empty() && config.templates.is_empty();
+    if config.jobs.is_empty() && observes_nothing {
         report.warn("there is nothing to run: the file has no jobs");
     }
     root.finish();

@@ -16,7 +16,7 @@ use config::{Generation, Source, control_socket, migrate};
 use proptest::prelude::*;
 use support::{host, load, words};
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 9] = [
     include_str!("fixtures/extensions.json5"),
     include_str!("fixtures/full.json"),
     include_str!("fixtures/jobs.json5"),
@@ -24,6 +24,8 @@ const FILES: [&str; 7] = [
     include_str!("fixtures/nginx.json"),
     include_str!("fixtures/discovery.json5"),
     include_str!("fixtures/etcd.json5"),
+    include_str!("fixtures/rendering.json5"),
+    include_str!("fixtures/checks.json5"),
 ];
 
 /// What may stand in place of a value.

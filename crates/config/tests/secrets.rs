@@ -10,16 +10,18 @@
 
 mod support;
 
-use config::{Config, advice, hide_secrets};
+use config::{Config, advice, hide_secrets, hints};
 use proptest::prelude::*;
 use support::{good, host, load, words};
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 7] = [
     include_str!("fixtures/extensions.json5"),
     include_str!("fixtures/jobs.json5"),
     include_str!("fixtures/full.json"),
     include_str!("fixtures/api.json"),
     include_str!("fixtures/etcd.json5"),
+    include_str!("fixtures/rendering.json5"),
+    include_str!("fixtures/checks.json5"),
 ];
 
 /// Every way to show something of a good configuration.
@@ -32,11 +34,13 @@ fn shown(config: &Config, host: &config::Host) -> Vec<String> {
         format!("{:?}", config.telemetry),
         format!("{:?}", config.watches),
         format!("{:?}", config.elections),
+        format!("{:?}", config.templates),
         format!("{:?}", config.logging),
     ];
     shown.extend(config.jobs.iter().map(|job| format!("{job:#?}")));
     shown.extend(config.warnings.clone());
     shown.extend(advice(config, &host.environment));
+    shown.extend(hints(config, &host.environment));
     shown
 }
 
@@ -246,7 +250,18 @@ fn a_quoted_secret_is_hidden_in_the_line_of_the_file() {
 #[test]
 fn no_type_with_text_derives_debug() {
     let mut seen = 0;
-    for file in ["lib", "job", "catalog", "telemetry", "watch", "election", "source"] {
+    let files = [
+        "lib",
+        "job",
+        "job/health",
+        "catalog",
+        "telemetry",
+        "watch",
+        "election",
+        "source",
+        "template",
+    ];
+    for file in files {
         let path = format!("{}/src/{file}.rs", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(&path).expect("a source");
         for (at, _) in text.match_indices("\n#[derive(") {
@@ -269,5 +284,5 @@ fn no_type_with_text_derives_debug() {
             seen += usize::from(holds_text);
         }
     }
-    assert!(seen >= 18, "only {seen} types with text were found");
+    assert!(seen >= 22, "only {seen} types with text were found");
 }

@@ -75,7 +75,7 @@ fn a_database_without_a_port() {
     assert_eq!(health.interval, seconds(3));
     assert_eq!(health.timeout, None);
     // No shell: the quotes are the command's own.
-    assert_eq!(health.command.as_ref().expect("a command").args, ["--eval", "\"db.status\""]);
+    assert_eq!(health.command().expect("a command").args, ["--eval", "\"db.status\""]);
     let service = db.service.as_ref().expect("a service");
     assert_eq!((service.id.as_str(), service.check_id.as_str()), ("db-box", "db-box"));
     assert_eq!((service.port, service.ttl), (0, seconds(10)));

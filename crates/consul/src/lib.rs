@@ -3,8 +3,8 @@
 //! # Theory of operation
 //!
 //! A [`Consul`] is a [`Catalog`]. `request` sends one request to the agent that is in use and says
-//! what its answer means; `read` asks for instances and keys, and waits for them to change; `lock`
-//! is about sessions and locks; `failover` is about several agents in front of one cluster; `token`
+//! what its answer means; `read` reads, and waits for a change; `find` answers the questions
+//! of templates; `lock` is about sessions and locks; `failover` is about several agents in front of one cluster; `token`
 //! reads the ACL token from a file; `wire` knows the agent's JSON.
 //!
 //! Namespace and partition go with every request as headers, as Consul Enterprise understands them
@@ -15,6 +15,7 @@
 //! that one is sent once.
 
 mod failover;
+mod find;
 mod lock;
 mod options;
 mod read;
@@ -32,8 +33,8 @@ use http_client::{Client, encode};
 use hyper::header::{HeaderName, HeaderValue};
 
 use catalog::{
-    Answer, Catalog, Class, Entries, Error, Expiry, Holding, Index, KeyQuery, Keys, Query,
-    Reachability, Registered, Registration, Session, SessionTerms, Snapshot, Status,
+    Answer, Catalog, Class, Entries, Error, Expiry, Found, Holding, Index, KeyQuery, Keys, Query,
+    Question, Reachability, Registered, Registration, Session, SessionTerms, Snapshot, Status,
 };
 
 use failover::Places;
@@ -186,6 +187,19 @@ impl Catalog for Consul {
             let found = self.read(&path, Freshness::Allowed, after, wait).await?;
             Ok(Entries { entries: wire::entries(&found.body)?, index: found.index })
         })
+    }
+
+    fn find<'a>(
+        &'a self,
+        question: &'a Question,
+        after: Option<Index>,
+        wait: Duration,
+    ) -> Answer<'a, Found> {
+        Box::pin(self.answer_to(question, after, wait))
+    }
+
+    fn places(&self) -> Answer<'_, Option<usize>> {
+        Box::pin(self.bearable())
     }
 
     fn open_session<'a>(&'a self, terms: &'a SessionTerms) -> Answer<'a, Session> {

@@ -121,7 +121,7 @@ pub(crate) fn key_path(key: &str, verb: &str) -> String {
     path
 }
 
-fn parameter(path: &mut String, name: &str, value: Option<&str>) {
+pub(crate) fn parameter(path: &mut String, name: &str, value: Option<&str>) {
     if let Some(value) = value {
         path.push_str(name);
         encode(path, value);

@@ -1,5 +1,7 @@
 //! The agent's JSON.
 
+pub(super) mod finding;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -60,6 +62,24 @@ struct ServiceIn {
     tags: Option<Vec<String>>,
     #[serde(default)]
     meta: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    weights: WeightsIn,
+    #[serde(default)]
+    enable_tag_override: bool,
+}
+
+/// How Consul weighs a service that says nothing.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct WeightsIn {
+    passing: i64,
+    warning: i64,
+}
+
+impl Default for WeightsIn {
+    fn default() -> Self {
+        WeightsIn { passing: 1, warning: 1 }
+    }
 }
 
 #[derive(Deserialize)]
@@ -107,6 +127,12 @@ struct PairIn {
     session: Option<String>,
     #[serde(default)]
     lock_index: u64,
+    #[serde(default)]
+    flags: u64,
+    #[serde(default)]
+    create_index: u64,
+    #[serde(default)]
+    modify_index: u64,
 }
 
 /// Body of `agent/service/register`.

@@ -7,7 +7,7 @@ use crate::time::since;
 use crate::width::{fit, width_of};
 use crate::wire::{
     ElectionState, ElectionStatus, Health, HealthStatus, JobState, JobStatus, LastExit,
-    ServiceStatus, Status, WatchStatus,
+    ServiceStatus, Status, TemplateState, TemplateStatus, WatchStatus,
 };
 
 /// So many lines of a failed check's output are shown: the last ones.
@@ -73,6 +73,10 @@ pub fn render(status: &Status, width: Option<usize>, style: Style, now: SystemTi
     if !status.elections.is_empty() {
         page.blank();
         elections(&mut page, &status.elections, now);
+    }
+    if !status.templates.is_empty() {
+        page.blank();
+        templates(&mut page, &status.templates, now);
     }
     page.text
 }
@@ -144,6 +148,13 @@ const ELECTIONS: [Column; 6] = [
     Column { title: "LEADER", priority: 0, right: false },
     Column { title: "TOKEN", priority: 1, right: true },
     Column { title: "SERVICE", priority: 3, right: false },
+];
+
+const TEMPLATES: [Column; 4] = [
+    Column { title: "TEMPLATE", priority: 0, right: false },
+    Column { title: "STATE", priority: 0, right: false },
+    Column { title: "SINCE", priority: 2, right: true },
+    Column { title: "FILE", priority: 1, right: false },
 ];
 
 /// A row, and lines that belong below it.
@@ -294,6 +305,34 @@ fn elections(page: &mut Page, elections: &[ElectionStatus], now: SystemTime) {
         Row { cells, below: Vec::new() }
     };
     page.table(&ELECTIONS, &elections.iter().map(row).collect::<Vec<_>>());
+}
+
+fn templates(page: &mut Page, templates: &[TemplateStatus], now: SystemTime) {
+    let row = |template: &TemplateStatus| {
+        let tone = match template.state {
+            TemplateState::Current => Tone::Good,
+            TemplateState::Waiting => Tone::Warning,
+            TemplateState::Failed => Tone::Bad,
+        };
+        let missing = template.waiting_for.as_ref().map(|what| format!("waits for {what}"));
+        let since = template.since.as_ref().map(|at| since(at, now)).unwrap_or_default();
+        let cells = vec![
+            Cell::normal(template.name.as_str()),
+            Cell::new(template.state.as_str(), tone),
+            Cell::normal(since),
+            Cell::normal(template.destination.as_str()),
+        ];
+        Row {
+            cells,
+            below: template
+                .failure
+                .as_ref()
+                .or(missing.as_ref())
+                .map(|words| tail(words))
+                .unwrap_or_default(),
+        }
+    };
+    page.table(&TEMPLATES, &templates.iter().map(row).collect::<Vec<_>>());
 }
 
 struct Page {

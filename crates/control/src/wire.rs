@@ -34,6 +34,9 @@ pub struct Status {
     /// All elections, in the order of the configuration.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub elections: Vec<ElectionStatus>,
+    /// All templates, in the order of the configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub templates: Vec<TemplateStatus>,
 }
 
 /// The connection to the catalog.
@@ -260,6 +263,51 @@ impl ElectionState {
     }
 }
 
+/// One template.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TemplateStatus {
+    /// Its name, without `template.`.
+    pub name: String,
+    /// The file that it is rendered to.
+    pub destination: String,
+    /// How that stands.
+    pub state: TemplateState,
+    /// Since when the file is as it is; absent if it was never rendered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// What is missing for a new text, if something is: `service "db"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+    /// What was wrong the last time, unless it was right since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+/// How it stands with a template.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TemplateState {
+    /// It was never rendered: something is missing.
+    #[default]
+    Waiting,
+    /// The file is as it should be, as far as is known.
+    Current,
+    /// The file is as it was: a new text could not be made, written, or was refused.
+    Failed,
+}
+
+impl TemplateState {
+    /// As it is written in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TemplateState::Waiting => "waiting",
+            TemplateState::Current => "current",
+            TemplateState::Failed => "failed",
+        }
+    }
+}
+
 /// A healthy instance of a service.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -278,14 +326,15 @@ pub struct InstanceStatus {
 pub struct Event {
     /// When.
     pub time: String,
-    /// Where: a job's name, `watch.NAME`, `election.NAME`, `global`, or a signal's name.
+    /// Where: a job's name, `watch.NAME`, `election.NAME`, `template.NAME`, `global`, or a signal's
+    /// name.
     pub source: String,
     /// What, one of [`EVENTS`]. For a signal, its name once more.
     pub event: String,
 }
 
 /// The names of events.
-pub const EVENTS: [&str; 15] = [
+pub const EVENTS: [&str; 16] = [
     "healthy",
     "unhealthy",
     "exitSuccess",
@@ -293,6 +342,7 @@ pub const EVENTS: [&str; 15] = [
     "stopping",
     "stopped",
     "changed",
+    "failed",
     "elected",
     "demoted",
     "startup",

@@ -46,6 +46,7 @@
 //! client's certificate. A member that demands certificates of its clients demands one of its own
 //! gateway, so the server's certificate must not exclude the use by clients.
 
+mod find;
 mod follow;
 mod gateway;
 mod lock;
@@ -59,8 +60,9 @@ pub use options::Options;
 use std::time::Duration;
 
 use catalog::{
-    Answer, Catalog, Entries, Entry, Error, Expiry, Holding, Index, KeyQuery, Keys, Query,
-    Reachability, Registered, Registration, Session, SessionTerms, Snapshot, Status, Token,
+    Answer, Catalog, Entries, Entry, Error, Expiry, Found, Holding, Index, KeyQuery, Keys, Query,
+    Question, Reachability, Registered, Registration, Session, SessionTerms, Snapshot, Status,
+    Token,
 };
 use tokio::time::Instant;
 
@@ -203,12 +205,10 @@ impl Catalog for Etcd {
     ) -> Answer<'a, Snapshot> {
         Box::pin(async move {
             local(query.datacenter.as_deref())?;
-            if query.near.is_some() {
-                return Err(Error::Refused("etcd knows no distances".to_owned()));
-            }
+            find::near(query.near.as_deref())?;
             let span = Span::under(&self.folder(&query.service)?);
             let found = self.gateway.follow(&span, after, wait).await?;
-            let mut instances: Vec<_> = found.kvs.iter().filter_map(wire::instance).collect();
+            let mut instances: Vec<_> = found.kvs.iter().filter_map(wire::passing).collect();
             if let Some(tag) = &query.tag {
                 instances.retain(|instance| instance.tags.contains(tag));
             }
@@ -224,13 +224,7 @@ impl Catalog for Etcd {
     ) -> Answer<'a, Entries> {
         Box::pin(async move {
             local(query.datacenter.as_deref())?;
-            let span = match &query.keys {
-                Keys::One(key) if key.is_empty() => {
-                    return Err(Error::Refused("no key in etcd is empty".to_owned()));
-                }
-                Keys::One(key) => Span::one(key),
-                Keys::Under(prefix) => Span::under(prefix),
-            };
+            let span = keys(&query.keys)?;
             let found = self.gateway.follow(&span, after, wait).await?;
             let entry = |Kv { key, value, .. }| Entry {
                 key: String::from_utf8_lossy(&key).into_owned(),
@@ -239,6 +233,15 @@ impl Catalog for Etcd {
             let entries = found.kvs.into_iter().map(entry).collect();
             Ok(Entries { entries, index: found.index })
         })
+    }
+
+    fn find<'a>(
+        &'a self,
+        question: &'a Question,
+        after: Option<Index>,
+        wait: Duration,
+    ) -> Answer<'a, Found> {
+        Box::pin(self.answer_to(question, after, wait))
     }
 
     fn open_session<'a>(&'a self, terms: &'a SessionTerms) -> Answer<'a, Session> {
@@ -278,5 +281,15 @@ fn local(datacenter: Option<&str>) -> Result<(), Error> {
     match datacenter {
         None => Ok(()),
         Some(name) => Err(Error::Refused(format!("etcd has no datacenters such as {name:?}"))),
+    }
+}
+
+fn keys(wanted: &Keys) -> Result<Span, Error> {
+    match wanted {
+        Keys::One(key) if key.is_empty() => {
+            Err(Error::Refused("no key in etcd is empty".to_owned()))
+        }
+        Keys::One(key) => Ok(Span::one(key)),
+        Keys::Under(prefix) => Ok(Span::under(prefix)),
     }
 }

@@ -173,14 +173,16 @@ fn described(stored: &Value) -> Option<Registered> {
     })
 }
 
-/// An instance that is passing and can be understood.
-pub(crate) fn instance(kv: &Kv) -> Option<Instance> {
+/// An instance that can be understood, and its status.
+pub(crate) fn instance(kv: &Kv) -> Option<(Instance, Status)> {
     let stored: Value = serde_json::from_slice(&kv.value).ok()?;
-    if status(&stored) != Status::Passing.as_str() {
-        return None;
-    }
     let found = described(&stored)?;
-    Some(Instance {
+    let status = match status(&stored) {
+        "passing" => Status::Passing,
+        "warning" => Status::Warning,
+        _ => Status::Critical,
+    };
+    let instance = Instance {
         id: stored.get("id")?.as_str()?.to_owned(),
         name: found.name,
         address: found.address,
@@ -188,7 +190,13 @@ pub(crate) fn instance(kv: &Kv) -> Option<Instance> {
         tags: found.tags,
         meta: found.meta,
         node: String::new(),
-    })
+    };
+    Some((instance, status))
+}
+
+/// An instance that is passing and can be understood.
+pub(crate) fn passing(kv: &Kv) -> Option<Instance> {
+    instance(kv).filter(|(_, status)| *status == Status::Passing).map(|(instance, _)| instance)
 }
 
 fn encode(body: &impl Serialize) -> Result<Vec<u8>, Error> {
@@ -257,7 +265,7 @@ mod tests {
     fn only_passing_instances_that_can_be_understood_count() {
         let seen = |value: &str| {
             let value = value.as_bytes().to_vec();
-            instance(&Kv { key: vec![], value, lease: 0, create_revision: 0, mod_revision: 0 })
+            passing(&Kv { key: vec![], value, lease: 0, create_revision: 0, mod_revision: 0 })
                 .map(|instance| format!("{}:{}", instance.id, instance.port))
         };
         let full = r#"{"id":"i","name":"n","address":"a","port":1,"tags":["t"]}"#;

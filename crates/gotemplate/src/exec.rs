@@ -122,6 +122,10 @@ pub(crate) struct Exec<'t, 'o> {
     template: &'t Template,
     output: &'o mut String,
     limits: Limits,
+    /// What is left of the limits in the end.
+    left: &'o mut Limits,
+    /// How long the output was before.
+    written: usize,
     /// How long the output may become.
     longest: usize,
     /// The name of the template that is being executed.
@@ -138,10 +142,17 @@ pub(crate) struct Exec<'t, 'o> {
 }
 
 impl<'t, 'o> Exec<'t, 'o> {
-    pub(crate) fn new(template: &'t Template, output: &'o mut String) -> Exec<'t, 'o> {
+    /// An execution within these limits, which are less by what it has used when it has ended.
+    pub(crate) fn new(
+        template: &'t Template,
+        output: &'o mut String,
+        limits: &'o mut Limits,
+    ) -> Exec<'t, 'o> {
         Exec {
-            limits: template.limits,
-            longest: output.len().saturating_add(template.limits.output),
+            longest: output.len().saturating_add(limits.output),
+            written: output.len(),
+            limits: *limits,
+            left: limits,
             template,
             output,
             name: "",
@@ -162,6 +173,15 @@ impl<'t, 'o> Exec<'t, 'o> {
         nodes: &'t [Node],
         data: &Value,
     ) -> Result<(), ExecError> {
+        let result = self.walk(name, nodes, data);
+        self.left.steps = self.limits.steps.saturating_sub(self.steps);
+        let written = self.output.len().saturating_sub(self.written);
+        self.left.output = self.limits.output.saturating_sub(written);
+        self.left.made = self.room();
+        result
+    }
+
+    fn walk(&mut self, name: &'t str, nodes: &'t [Node], data: &Value) -> Result<(), ExecError> {
         self.enter(name, nodes, Item::plain(data.clone()));
         while let Some(frame) = self.frames.last_mut() {
             match frame.nodes.next() {

@@ -124,6 +124,22 @@ impl Template {
         output: &mut String,
         data: &Value,
     ) -> Result<(), ExecError> {
+        let mut limits = self.limits;
+        self.execute_within(&mut limits, name, output, data)
+    }
+
+    /// The same within limits of the caller's, from which it takes what it uses: for functions
+    /// that execute templates, of which one execution may call many.
+    ///
+    /// # Errors
+    /// Go's message for what went wrong, also if there is no template of that name.
+    pub fn execute_within(
+        &self,
+        limits: &mut Limits,
+        name: &str,
+        output: &mut String,
+        data: &Value,
+    ) -> Result<(), ExecError> {
         let Some((name, nodes)) = self.tree(name) else {
             let quoted = |name| quote(name, Escape::Unprintable);
             let message = format!(
@@ -133,7 +149,7 @@ impl Template {
             );
             return Err(ExecError { message, line: 0, column: 0 });
         };
-        Exec::new(self, output).run(name, nodes, data)
+        Exec::new(self, output, limits).run(name, nodes, data)
     }
 
     /// A tree and its name.

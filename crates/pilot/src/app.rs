@@ -109,8 +109,13 @@ fn check(source: &Source, application: &[String], host: &Host) -> Result<String,
         Generation::V2 => "1.x/2.x",
         Generation::V3 => "3.x",
     };
-    for warning in engine::advice(&config) {
+    let faults = engine::faults(&config, &host.environment);
+    let faults = faults.map_err(|errors| format!("{name}: {errors}"))?;
+    for warning in engine::advice(&config).iter().chain(&faults) {
         text.push_str(&format!("{name}: warning: {warning}\n"));
+    }
+    for hint in config::hints(&config, &host.environment) {
+        text.push_str(&format!("{name}: hint: {hint}\n"));
     }
     let count = |count: usize, one: &str, more: &str| match count {
         1 => format!("1 {one}"),
@@ -120,11 +125,15 @@ fn check(source: &Source, application: &[String], host: &Host) -> Result<String,
     let theirs = config.jobs.iter().filter(|job| job.role != Role::Companion).count();
     let jobs = count(theirs, "job", "jobs");
     let watches = count(config.watches.len(), "watch", "watches");
-    let elections = match config.elections.len() {
+    let some = |some: usize, one: &str, more: &str| match some {
         0 => String::new(),
-        some => format!(", {}", count(some, "election", "elections")),
+        some => format!(", {}", count(some, one, more)),
     };
-    text.push_str(&format!("{name}: valid: {generation}, {jobs}, {watches}{elections}\n"));
+    let elections = some(config.elections.len(), "election", "elections");
+    let templates = some(config.templates.len(), "template", "templates");
+    text.push_str(&format!(
+        "{name}: valid: {generation}, {jobs}, {watches}{elections}{templates}\n"
+    ));
     Ok(text)
 }
 

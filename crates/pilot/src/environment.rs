@@ -62,6 +62,14 @@ impl Environment {
         self.compose();
     }
 
+    /// What we have inherited, as it was changed since, as far as it is text.
+    pub(crate) fn texts(&self) -> BTreeMap<String, String> {
+        let text = |(name, value): (&OsString, &OsString)| {
+            Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()))
+        };
+        self.base.iter().filter_map(text).collect()
+    }
+
     /// All changes so far.
     pub(crate) fn changes(&self) -> &Changes {
         &self.changes

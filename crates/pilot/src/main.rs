@@ -13,14 +13,21 @@ mod signals;
 mod talk;
 mod telemetry;
 
-use std::process::ExitCode;
+use std::{ffi::OsStr, path::Path, process::ExitCode};
 
 /// The command line cannot be used.
 const USAGE: u8 = 2;
 
+/// By this name we are another program.
+const CONSUL_TEMPLATE: &str = "consul-template";
+
 fn main() -> ExitCode {
+    let called = std::env::args_os().next().unwrap_or_default();
     let words = std::env::args_os().skip(1).map(std::ffi::OsString::into_string);
     let words: Result<Vec<String>, _> = words.collect();
+    if Path::new(&called).file_name() == Some(OsStr::new(CONSUL_TEMPLATE)) {
+        return consul_template::main(words);
+    }
     // Each word of the application is a template, and a template is text.
     let words = words.map_err(|word| format!("{}: not UTF-8", word.display()));
     match words.and_then(cli::parse) {

@@ -27,6 +27,9 @@ const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Seconds from a tenth of a millisecond to a second: starts of processes, delays of the loop.
 const QUICK: [f64; 9] = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0];
 
+/// What can become of a template's text.
+pub(crate) const RENDERINGS: [&str; 3] = ["written", "unchanged", "failed"];
+
 /// A page of the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Page {
@@ -113,6 +116,8 @@ pub(crate) struct Metrics {
     pub(crate) watch_lag: Family<Gauge, 1>,
     /// Whether we are elected, by election.
     pub(crate) election_leader: Family<Gauge, 1>,
+    /// What has become of templates, by name and result.
+    pub(crate) template_renders: Family<Counter, 2>,
     /// How often a job's process was started again.
     pub(crate) restarts: Family<Counter, 1>,
     /// Seconds that starting a process takes us.
@@ -166,6 +171,12 @@ impl Metrics {
                 "containerpilot_election_leader",
                 "1 if this one is elected, else 0.",
                 ["election"],
+            )?,
+            template_renders: registry.counter(
+                "containerpilot_template_renders_total",
+                "Texts that a template has come to, by its name and what became of them: written, \
+                 unchanged (the file was so before) or failed.",
+                ["name", "result"],
             )?,
             restarts: registry.counter(
                 "containerpilot_job_restarts_total",
@@ -262,6 +273,15 @@ impl Metrics {
         for election in old.elections.iter().filter(is_gone) {
             self.election_leader.remove([&election.name]);
             self.forget_events(&format!("election.{}", election.name));
+        }
+        let is_gone = |template: &&config::Template| {
+            !new.templates.iter().any(|new| new.name == template.name)
+        };
+        for template in old.templates.iter().filter(is_gone) {
+            for result in RENDERINGS {
+                self.template_renders.remove([&template.name, result]);
+            }
+            self.forget_events(&format!("template.{}", template.name));
         }
     }
 

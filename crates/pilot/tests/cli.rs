@@ -194,6 +194,11 @@ fn a_configuration_is_checked_without_being_run() {
     let clean = "{ jobs: [{ name: 'main', exec: 'true' }] }";
     let finished = run(pilot().args(["-check", "-config", clean]));
     assert_eq!(finished.stdout, "-config: valid: 3.x, 1 job, 0 watches\n");
+    let better = "{ jobs: [{ name: 'main', exec: 'true', health: { exec: 'curl -f http://localhost/', \
+                  interval: 1 } }] }";
+    let finished = run(pilot().args(["-check", "-config", better]));
+    assert_eq!(finished.ended, Ended::Code(0), "{}", finished.stderr);
+    assert!(finished.stdout.starts_with("-config: hint: main: its check runs curl; "));
     let wrong = pilot().args(["-check", "-config", "{ jobs: [{ nmae: 'main', port: -1 }] }"]);
     fails(wrong, 1, &["nmae", "did you mean \"name\"", "port"]);
 }

@@ -1,9 +1,10 @@
 //! Whose lines are logged, and what is kept of them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use memchr::{memchr, memrchr};
+use tokio::sync::Notify;
 
 /// Whose lines are logged, and how loud. The pid is added when the process has one. One source
 /// serves all processes that run one after another, or at once, under its name.
@@ -17,7 +18,7 @@ pub struct Source {
     pub stderr: log::Level,
     /// Whether each line tells its level itself, so that all must be read, whatever the log wants.
     pub structured: bool,
-    tail: Option<Tail>,
+    tail: Option<Writing>,
     lines: AtomicU64,
     bytes: AtomicU64,
 }
@@ -42,7 +43,7 @@ impl Source {
     /// Keeps the last lines in `tail`, those too whose level the log does not want.
     #[must_use]
     pub fn with_tail(self, tail: Tail) -> Source {
-        Source { tail: Some(tail), ..self }
+        Source { tail: Some(Writing(tail)), ..self }
     }
 
     /// Every line tells its level itself: the format decides line by line.
@@ -60,7 +61,7 @@ impl Source {
     }
 
     pub(crate) fn tail(&self) -> Option<&Tail> {
-        self.tail.as_ref()
+        self.tail.as_ref().map(|Writing(tail)| tail)
     }
 
     pub(crate) fn count(&self, lines: u64, bytes: usize) {
@@ -69,14 +70,33 @@ impl Source {
     }
 }
 
+/// A tail as long as somebody may write to it.
+#[derive(Debug)]
+struct Writing(Tail);
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.0.0.ended.store(true, Ordering::Release);
+        self.0.0.end.notify_waiters();
+    }
+}
+
 /// The last lines of a source, for a page of its state: 1 KiB at most, of stdout and stderr in the
 /// order in which they were read. Clones share them: one goes to [`Source::with_tail`], the other
 /// is read.
 ///
 /// Lines are read a moment after they were written, by a thread of their own: right after an exit
-/// the very last may still be missing.
+/// the very last may still be missing. [`Tail::finished`] waits for them.
 #[derive(Clone, Debug, Default)]
-pub struct Tail(Arc<Mutex<Vec<u8>>>);
+pub struct Tail(Arc<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    lines: Mutex<Vec<u8>>,
+    /// Whether its source is no more.
+    ended: AtomicBool,
+    end: Notify,
+}
 
 impl Tail {
     /// The most that is kept, in bytes.
@@ -92,6 +112,20 @@ impl Tail {
     pub fn text(&self) -> String {
         let kept = self.lock();
         String::from_utf8_lossy(kept.strip_suffix(b"\n").unwrap_or(&kept)).into_owned()
+    }
+
+    /// Waits until the source is no more: its last owner has dropped it, and all who could write to
+    /// it, a process and whoever has inherited its streams, have closed them. Such a descendant
+    /// delays this without limit: put a deadline around it. Cancel safe.
+    pub async fn finished(&self) {
+        loop {
+            // Made before the look at the state: it is woken by an end after this point.
+            let end = self.0.end.notified();
+            if self.0.ended.load(Ordering::Acquire) {
+                return;
+            }
+            end.await;
+        }
     }
 
     /// Forgets the lines: what comes now belongs to another run.
@@ -138,7 +172,7 @@ impl Tail {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -46,6 +46,22 @@ fn the_last_lines_of_both_streams_are_kept_and_only_wanted_ones_are_logged() {
     });
 }
 
+/// Nothing else tells when the last line has been read: not the exit, and not the pump.
+#[test]
+fn a_tail_is_finished_when_nobody_can_write_to_it_any_more() {
+    run(async {
+        let mut bench = Bench::new();
+        let tail = Tail::new();
+        let script = "echo first; (sleep 0.2; echo last >&2) &";
+        let pid = bench.script(script, Streams::Lines { source: source(Some(&tail)) });
+        bench.exit(pid).await;
+        tail.finished().await;
+        assert_eq!(tail.text(), "first\nlast");
+        // It stays so.
+        tail.finished().await;
+    });
+}
+
 #[test]
 fn much_output_leaves_its_last_lines_and_exact_counts() {
     run(async {

@@ -6,148 +6,132 @@
 //! [`Renderer::next`]. When all that a template asks for is known, and nothing has changed for as
 //! long as its [`Wait`] says, the text is written beside the destination and takes its place by a
 //! rename; if the template is [`Template::checked`] its owner decides in between.
+//!
+//! Four parts share the work:
+//!
+//! * `workshop` (on the thread, `worker`) has the templates, what is known, and the files. It gets
+//!   one `order` at a time and reports. What is known changes only between two executions, so that
+//!   no text mixes two states of the world. Passes go on until nothing new is asked: each execution
+//!   asks all that it can with what is known; a template that waits for answers is mostly not
+//!   executed before they are there; what is not asked any more is dropped.
+//! * `progress` knows how far each template is, and decides: whether changes have come to rest
+//!   (`quiescence`), whether the catalog is to be believed (`shrinkage`), what was written, judged,
+//!   refused, and what the owner knows. It is pure; the clock is a parameter.
+//! * `conductor` brings answers, reports, deadlines and the owner's verdicts to the right place, in
+//!   the future that [`Renderer::next`] returns. There is no task.
+//! * `replacement` puts a text in the place of a file.
+//!
+//! An error is never an answer: what was known stands, and so does the file. That a catalog answers
+//! that there is nothing is an answer, however; [`Template::minimum`] is against one that says so
+//! because it has lost its memory.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+mod conductor;
+mod event;
+mod host;
+mod inputs;
+mod order;
+mod progress;
+mod quiescence;
+mod replacement;
+mod shrinkage;
+mod template;
+mod waiting;
+mod worker;
+mod workshop;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use catalog::Catalog;
 
-/// A file to be rendered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template {
-    /// For errors and the log.
-    pub name: String,
-    /// Where its text comes from.
-    pub source: Source,
-    /// Where the result goes.
-    pub destination: Destination,
-    /// How long it waits for changes to come to rest; `None`: not at all.
-    pub wait: Option<Wait>,
-    /// Whether its owner looks at each new text before it takes the file's place:
-    /// [`Event::Candidate`].
-    pub checked: bool,
-    /// Fewest instances of services, by name: a rendering in which one of these has fewer, and had
-    /// as many in the one before, is refused, for as long as `shrink_after`.
-    pub minimum: BTreeMap<String, usize>,
-    /// How long a catalog is not believed that shows fewer.
-    pub shrink_after: Duration,
-    /// What opens an action; empty: `{{`.
-    pub left_delimiter: String,
-    /// What closes an action; empty: `}}`.
-    pub right_delimiter: String,
-    /// A missing key of a map is an error.
-    pub error_on_missing_key: bool,
-}
+pub use event::{Effort, Event, Outcome, TemplateId};
+pub use template::{Destination, Source, Target, Template, Wait};
 
-/// Where a template's text comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A file, read once.
-    File(PathBuf),
-    /// The text itself.
-    Text(String),
-}
+use conductor::Conductor;
+use worker::Thread;
+use workshop::Workshop;
 
-/// Where the result goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Destination {
-    /// Into a file.
-    File(Target),
-    /// To the owner alone: [`Event::Printed`].
-    Print,
-}
-
-/// A file to be replaced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Which.
-    pub path: PathBuf,
-    /// Its permissions; `None`: as before, 0644 if it is new.
-    pub mode: Option<u32>,
-    /// Its owner; `None`: as before.
-    pub user: Option<u32>,
-    /// Its group; `None`: as before.
-    pub group: Option<u32>,
-    /// The old file is kept under the name with `.bak`.
-    pub backup: bool,
-    /// Missing folders above it are made.
-    pub create_folders: bool,
-}
-
-/// How long to wait for changes to come to rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wait {
-    /// Without a further change.
-    pub min: Duration,
-    /// At the latest.
-    pub max: Duration,
-}
-
-/// Index of a template in the list given to [`Renderer::start`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TemplateId(pub usize);
-
-/// What a renderer tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The file is as it should be: replaced, or found so at the first rendering.
-    Rendered(TemplateId, Outcome),
-    /// A text waits at this path to be judged: [`Renderer::accept`] or [`Renderer::refuse`]. Until
-    /// then there is no other of this template. Only of checked templates.
-    Candidate(TemplateId, PathBuf),
-    /// The text, which is another than before. Only of [`Destination::Print`].
-    Printed(TemplateId, Arc<str>),
-    /// It could not be rendered or written, or it was refused: why. The old file stands. Told once
-    /// for each reason in a row.
-    Failed(TemplateId, String),
-}
-
-/// What has become of the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was replaced.
-    Replaced,
-    /// It was so before.
-    Unchanged,
-}
-
-/// Keeps files rendered. Dropping it ends that; what is being written is finished or undone.
+/// Keeps files rendered. Dropping it ends that: what is being written is finished, candidates are
+/// removed. It waits for that, but no longer than a second.
 pub struct Renderer {
-    _catalog: Arc<dyn Catalog>,
+    conductor: Conductor<Thread>,
 }
 
 impl Renderer {
     /// Reads the templates and begins. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// A source cannot be read, or is no template: all that are so, one on a line.
+    /// A source cannot be read, or is no template; two have the same destination: all that are so,
+    /// one on a line.
     pub fn start(
         catalog: Arc<dyn Catalog>,
         templates: Vec<Template>,
         environment: BTreeMap<String, String>,
     ) -> Result<Renderer, String> {
-        let _ = (templates, environment);
-        Ok(Renderer { _catalog: catalog })
+        let templates = Arc::new(templates);
+        let theirs = Arc::clone(&templates);
+        let thread = Thread::start(move || Workshop::open(&theirs, &Arc::new(environment)))?;
+        Ok(Renderer { conductor: Conductor::new(catalog, &templates, thread) })
     }
 
-    /// The next thing to tell. Cancel safe. Pending while there is nothing.
+    /// The next thing to tell. Cancel safe. Pending while there is nothing. What a renderer does it
+    /// does while this is waited for; of what it has begun, the part on its thread goes on without.
     pub async fn next(&mut self) -> Event {
-        std::future::pending().await
+        self.conductor.next().await
     }
 
     /// The candidate takes the file's place; [`Event::Rendered`] or [`Event::Failed`] follows.
+    /// Nothing happens if there is none.
     pub fn accept(&mut self, id: TemplateId) {
-        let _ = id;
+        self.conductor.accept(id);
     }
 
-    /// The candidate is dropped; [`Event::Failed`] follows with this reason. The same text is not
-    /// offered again until another has been.
+    /// The candidate is dropped; [`Event::Failed`] follows with this reason, unless it was the last
+    /// one told. The same text is not offered again until another has been. Nothing happens if there
+    /// is none.
     pub fn refuse(&mut self, id: TemplateId, reason: &str) {
-        let _ = (id, reason);
+        self.conductor.refuse(id, reason);
     }
 
-    /// Templates that have not been rendered yet since the start (or have failed since then), and
-    /// why: what is missing.
+    /// Templates whose files are not as they should be, and why: what is missing, or what has failed
+    /// last. Until a template is rendered for the first time it is always among them.
+    #[must_use]
     pub fn waiting(&self) -> Vec<(TemplateId, String)> {
-        Vec::new()
+        self.conductor.waiting()
+    }
+
+    /// Whether something is being executed or written of which [`Renderer::next`] may tell soon. Not
+    /// while it only waits: for answers, for changes to come to rest, for a verdict.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.conductor.is_busy()
+    }
+
+    /// How much work has been done since the start.
+    #[must_use]
+    pub fn effort(&self) -> Effort {
+        self.conductor.effort()
+    }
+}
+
+/// Reads and parses templates, and does nothing with them.
+///
+/// # Errors
+/// As of [`Renderer::start`].
+pub fn check(templates: &[Template], environment: &BTreeMap<String, String>) -> Result<(), String> {
+    Workshop::open(templates, &Arc::new(environment.clone())).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Its owner may be a task on any thread.
+    #[test]
+    fn a_renderer_and_what_it_does_can_be_sent() {
+        fn is_send<T: Send>(_: T) {}
+        fn of(renderer: &mut Renderer) {
+            is_send(renderer.next());
+        }
+        let _ = of;
     }
 }

@@ -138,7 +138,7 @@ fn late() -> io::Error {
 }
 
 /// Whether a body of a stated length is whole, so that a server need not close the connection.
-fn complete(answer: &[u8]) -> bool {
+pub(crate) fn complete(answer: &[u8]) -> bool {
     let Some(end) = find(answer, b"\r\n\r\n") else { return false };
     let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
     if head.lines().any(|line| line.starts_with("transfer-encoding:") && line.contains("chunked")) {
@@ -149,7 +149,7 @@ fn complete(answer: &[u8]) -> bool {
         .is_some_and(|length| answer.len() >= end + 4 + length)
 }
 
-fn parse(answer: &[u8]) -> io::Result<Response> {
+pub(crate) fn parse(answer: &[u8]) -> io::Result<Response> {
     let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     let end = find(answer, b"\r\n\r\n").ok_or_else(|| bad("the answer has no end of headers"))?;
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();

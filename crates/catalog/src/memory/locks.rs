@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
-use crate::{Entry, Error, Holder, Keys, Session, SessionTerms, Token};
+use crate::{Entry, Error, Holder, Keys, Pair, Session, SessionTerms, Token};
 
 /// Sessions opened so far, in all registries: none is ever mistaken for another.
 static OPENED: AtomicU64 = AtomicU64::new(1);
@@ -27,6 +27,9 @@ struct Key {
     holder: Option<(Session, Token)>,
     /// Nobody may have the lock before then.
     free_at: Option<Instant>,
+    /// The registry's index when it was set first, and last.
+    created: u64,
+    modified: u64,
 }
 
 struct Open {
@@ -49,10 +52,18 @@ impl Locks {
         self.sessions.values().map(|open| open.expires).min()
     }
 
-    /// Whether that is a change.
-    pub(super) fn set(&mut self, key: &str, value: &[u8]) -> bool {
+    /// Whether that is a change, which makes the registry's index `index`.
+    pub(super) fn set(&mut self, key: &str, value: &[u8], index: u64) -> bool {
         let key = self.keys.entry(key.to_owned()).or_default();
-        key.value.replace(value.to_owned()).as_deref() != Some(value)
+        let before = key.value.replace(value.to_owned());
+        let changed = before.as_deref() != Some(value);
+        if changed {
+            key.modified = index;
+        }
+        if before.is_none() {
+            key.created = index;
+        }
+        changed
     }
 
     /// Whether that is a change.
@@ -69,6 +80,23 @@ impl Locks {
             Some(Entry { key: key.clone(), value: row.value.clone()? })
         };
         self.keys.iter().filter(|(key, _)| wanted(key)).filter_map(entry).collect()
+    }
+
+    pub(super) fn pairs(&self, keys: &Keys) -> Vec<Pair> {
+        let pair = |Entry { key, value }: Entry| {
+            let row = self.keys.get(&key);
+            let holder = row.and_then(|row| row.holder.as_ref());
+            Pair {
+                flags: 0,
+                create_index: row.map_or(0, |row| row.created),
+                modify_index: row.map_or(0, |row| row.modified),
+                lock_index: holder.map_or(0, |(_, token)| token.0),
+                session: holder.map(|(session, _)| session.0.clone()).unwrap_or_default(),
+                key,
+                value,
+            }
+        };
+        self.entries(keys).into_iter().map(pair).collect()
     }
 
     pub(super) fn open(&mut self, terms: &SessionTerms, now: Instant) -> Session {
@@ -132,6 +160,7 @@ impl Locks {
             value: Some(value.to_owned()),
             holder: Some((session.clone(), token)),
             free_at: None,
+            ..*row
         };
         Ok(Some(token))
     }

@@ -1,101 +1,132 @@
 //! What a watch asks for, and what counts as a change of it.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch as cell;
+use tokio::time::Instant;
 
-use crate::{
-    Answer, Catalog, Entries, Entry, Index, Instance, KeyQuery, Operation, Query, Snapshot,
-};
+use super::Freshness;
+use crate::follow::Source;
+use crate::{Answer, Catalog, Entry, Error, Index, Instance, KeyQuery, Operation, Query};
 
-/// One query. Whatever it finds goes to the watch's reader.
-pub(super) trait Source: Send + Sync {
-    /// For the log.
-    fn name(&self) -> &str;
+/// A query that can be watched.
+pub(super) trait Followed: Send + Sync + 'static {
+    /// What it finds, any number of these.
+    type Item: Clone + PartialEq + Send + Sync + 'static;
 
     /// For the log: what it finds, in the plural.
-    fn things(&self) -> &'static str;
+    const THINGS: &'static str;
+
+    /// What a read counts as that does not wait.
+    const OPERATION: Operation;
+
+    /// For the log.
+    fn name(&self) -> &dyn Display;
 
     /// The longest time that a change may go unnoticed should a notification be lost.
     fn max_staleness(&self) -> Duration;
 
-    /// What a read counts as.
-    fn operation(&self, after: Option<Index>) -> Operation;
-
-    /// Reads, and tells the reader if something has changed.
-    fn ask<'a>(
+    /// What is there, in an order that means something.
+    fn find<'a>(
         &'a self,
         catalog: &'a dyn Catalog,
         after: Option<Index>,
         wait: Duration,
-    ) -> Answer<'a, Index>;
+    ) -> Answer<'a, (Vec<Self::Item>, Index)>;
+
+    /// Equal in everything that counts as a change.
+    fn same(a: &[Self::Item], b: &[Self::Item]) -> bool;
 }
 
-/// The passing instances of a service.
-pub(super) struct Services {
-    pub(super) query: Query,
-    pub(super) tell: cell::Sender<Arc<[Instance]>>,
-}
+impl Followed for Query {
+    type Item = Instance;
+    const THINGS: &'static str = "instances";
+    const OPERATION: Operation = Operation::Instances;
 
-/// Keys and their values.
-pub(super) struct Keyed {
-    pub(super) query: KeyQuery,
-    pub(super) tell: cell::Sender<Arc<[Entry]>>,
-}
-
-impl Source for Services {
-    fn name(&self) -> &str {
-        &self.query.service
-    }
-
-    fn things(&self) -> &'static str {
-        "instances"
+    fn name(&self) -> &dyn Display {
+        &self.service
     }
 
     fn max_staleness(&self) -> Duration {
-        self.query.max_staleness
+        self.max_staleness
     }
 
-    fn operation(&self, after: Option<Index>) -> Operation {
-        if after.is_some() { Operation::Wait } else { Operation::Instances }
-    }
-
-    fn ask<'a>(
+    fn find<'a>(
         &'a self,
         catalog: &'a dyn Catalog,
         after: Option<Index>,
         wait: Duration,
-    ) -> Answer<'a, Index> {
+    ) -> Answer<'a, (Vec<Instance>, Index)> {
         Box::pin(async move {
-            let Snapshot { mut instances, index } =
-                catalog.instances(&self.query, after, wait).await?;
-            if self.query.near.is_none() {
-                instances.sort_by(|a, b| a.key().cmp(&b.key()));
-                instances.dedup_by(|a, b| a.key() == b.key());
+            let mut found = catalog.instances(self, after, wait).await?;
+            if self.near.is_none() {
+                found.instances.sort_by(|a, b| a.key().cmp(&b.key()));
+                found.instances.dedup_by(|a, b| a.key() == b.key());
             }
-            publish(&self.tell, instances, same_instances);
-            Ok(index)
+            Ok((found.instances, found.index))
         })
+    }
+
+    fn same(a: &[Instance], b: &[Instance]) -> bool {
+        let in_order = a.iter().map(Instance::key).eq(b.iter().map(Instance::key));
+        in_order || keys(a) == keys(b)
     }
 }
 
-impl Source for Keyed {
-    fn name(&self) -> &str {
-        self.query.keys.as_str()
-    }
+fn keys(set: &[Instance]) -> BTreeSet<(&str, &str, u16)> {
+    set.iter().map(Instance::key).collect()
+}
 
-    fn things(&self) -> &'static str {
-        "values"
+impl Followed for KeyQuery {
+    type Item = Entry;
+    const THINGS: &'static str = "values";
+    const OPERATION: Operation = Operation::Entries;
+
+    fn name(&self) -> &dyn Display {
+        match &self.keys {
+            crate::Keys::One(key) | crate::Keys::Under(key) => key,
+        }
     }
 
     fn max_staleness(&self) -> Duration {
-        self.query.max_staleness
+        self.max_staleness
+    }
+
+    fn find<'a>(
+        &'a self,
+        catalog: &'a dyn Catalog,
+        after: Option<Index>,
+        wait: Duration,
+    ) -> Answer<'a, (Vec<Entry>, Index)> {
+        Box::pin(async move {
+            let found = catalog.entries(self, after, wait).await?;
+            Ok((found.entries, found.index))
+        })
+    }
+
+    /// Registries hand entries out in the order of their keys.
+    fn same(a: &[Entry], b: &[Entry]) -> bool {
+        a == b
+    }
+}
+
+/// A query and its reader.
+pub(super) struct Listened<Q: Followed> {
+    pub(super) query: Q,
+    pub(super) tell: cell::Sender<Arc<[Q::Item]>>,
+    pub(super) freshness: Freshness,
+}
+
+impl<Q: Followed> Source for Listened<Q> {
+    fn name(&self) -> &dyn Display {
+        self.query.name()
     }
 
     fn operation(&self, after: Option<Index>) -> Operation {
-        if after.is_some() { Operation::Wait } else { Operation::Entries }
+        if after.is_some() { Operation::Wait } else { Q::OPERATION }
     }
 
     fn ask<'a>(
@@ -103,12 +134,22 @@ impl Source for Keyed {
         catalog: &'a dyn Catalog,
         after: Option<Index>,
         wait: Duration,
-    ) -> Answer<'a, Index> {
+    ) -> Answer<'a, Option<Index>> {
         Box::pin(async move {
-            let Entries { entries, index } = catalog.entries(&self.query, after, wait).await?;
-            publish(&self.tell, entries, same_entries);
-            Ok(index)
+            let (found, index) = self.query.find(catalog, after, wait).await?;
+            self.freshness.confirm(Instant::now());
+            publish(&self.tell, found, Q::same);
+            Ok(Some(index))
         })
+    }
+
+    fn troubled(&self, error: &Error) {
+        let (name, things) = (self.name(), Q::THINGS);
+        log::warn!("watch on {name}: {error}; the last known {things} stand");
+    }
+
+    fn recovered(&self) {
+        log::info!("watch on {}: works again", self.name());
     }
 }
 
@@ -126,21 +167,6 @@ fn publish<T: PartialEq>(
         }
         changed
     });
-}
-
-/// Equal in everything that counts as a change, in whatever order.
-pub(super) fn same_instances(a: &[Instance], b: &[Instance]) -> bool {
-    let in_order = a.iter().map(Instance::key).eq(b.iter().map(Instance::key));
-    in_order || keys(a) == keys(b)
-}
-
-fn keys(set: &[Instance]) -> BTreeSet<(&str, &str, u16)> {
-    set.iter().map(Instance::key).collect()
-}
-
-/// Registries hand entries out in the order of their keys.
-pub(super) fn same_entries(a: &[Entry], b: &[Entry]) -> bool {
-    a == b
 }
 
 #[cfg(test)]
@@ -165,15 +191,15 @@ mod tests {
     fn another_order_and_other_tags_are_handed_out_and_no_change() {
         let (tell, mut news) = cell::channel(Arc::from([]));
         let (a, b) = (instance("a", "x"), instance("b", "x"));
-        publish(&tell, vec![a.clone(), b.clone()], same_instances);
+        publish(&tell, vec![a.clone(), b.clone()], <Query as Followed>::same);
         assert!(news.has_changed().unwrap());
         news.mark_unchanged();
         for other in [vec![b.clone(), a.clone()], vec![instance("a", "y"), b.clone()]] {
-            publish(&tell, other.clone(), same_instances);
+            publish(&tell, other.clone(), <Query as Followed>::same);
             assert!(!news.has_changed().unwrap());
             assert_eq!(**news.borrow(), *other);
         }
-        publish(&tell, vec![b.clone(), instance("c", "x")], same_instances);
+        publish(&tell, vec![b.clone(), instance("c", "x")], <Query as Followed>::same);
         assert!(news.has_changed().unwrap());
     }
 }

@@ -13,9 +13,11 @@ mod elections;
 mod keys;
 mod locks;
 mod outages;
+mod questions;
 mod registry;
 mod runner;
 mod services;
+mod surveys;
 mod watching;
 
 use std::process::ExitCode;
@@ -36,6 +38,12 @@ const BEHAVIOURS: &[Behaviour] = behaviours![
     services::a_marked_instance_stays_and_is_not_found,
     watching::a_watch_tells_of_changes_and_of_nothing_else,
     watching::a_watch_of_keys_tells_of_changes_and_of_nothing_else,
+    questions::a_service_is_found_in_any_health_with_all_that_is_known_of_it,
+    questions::the_names_of_services_have_the_tags_of_all_instances,
+    questions::keys_come_with_what_is_known_of_them,
+    questions::nodes_and_datacenters_are_known_or_refused,
+    questions::a_question_waits_for_a_change,
+    surveys::a_survey_tells_of_changes_and_of_nothing_else,
     keys::a_key_that_is_not_there_is_an_empty_answer,
     keys::values_are_any_bytes_and_prefixes_select,
     keys::a_query_waits_for_a_change,

@@ -4,22 +4,28 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use catalog::{
-    Candidacy, Catalog, Election, Leadership, Registrar, Registration, campaign, watch, watch_keys,
+    Candidacy, Catalog, Election, Health, Leadership, Registrar, Registration, campaign, watch,
+    watch_keys,
 };
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::registry::{Fault, LONG, MS, SECOND, Scene, eventually};
+use crate::surveys::Asked;
 
 pub(crate) async fn a_registry_that_freezes_changes_nothing_but_the_leader(scene: Scene) {
     let user = User::start(&scene).await;
     let mut services = watch(scene.connect(), scene.query());
     let mut keys = watch_keys(scene.connect(), scene.one("x"));
+    let (service, key) = (scene.service(Health::Passing), scene.pair("x"));
+    let mut survey = Asked::start(&scene, &[service.clone(), key.clone()]);
     scene.registry.set(&scene.key("x"), b"1");
     for len in [timeout(LONG, services.changed()).await.unwrap().len(), keys.changed().await.len()]
     {
         assert_eq!(len, 1);
     }
+    survey.becomes(&service, "1+").await;
+    survey.becomes(&key, "1").await;
     let mut election = user.election.clone();
     let Leadership::Elected { token } = election.changed().await else { panic!("not elected") };
     let frozen = Instant::now();
@@ -39,24 +45,43 @@ pub(crate) async fn a_registry_that_freezes_changes_nothing_but_the_leader(scene
     user.is_registered().await;
     assert!(timeout(SECOND, services.changed()).await.is_err(), "{:?}", services.current());
     assert!(timeout(SECOND, keys.changed()).await.is_err(), "{:?}", keys.current());
-    // Both still follow.
+    survey.is_quiet(SECOND).await;
+    // All still follow.
     scene.registry.set(&scene.key("x"), b"2");
+    survey.becomes(&key, "2").await;
     assert_eq!(timeout(LONG, keys.changed()).await.unwrap()[0].value, b"2");
     user.leave().await;
     assert!(timeout(LONG, services.changed()).await.unwrap().is_empty());
+    survey.becomes(&service, "").await;
 }
 
 pub(crate) async fn a_registry_that_starts_again_empty_is_made_whole(scene: Scene) {
     let user = User::start(&scene).await;
     let mut services = watch(scene.connect(), scene.query());
     assert_eq!(timeout(LONG, services.changed()).await.unwrap().len(), 1);
+    let (service, key) = (scene.service(Health::Passing), scene.pair("x"));
+    let (old, new) = (scene.pair("old"), scene.pair("new"));
+    let questions = [&service, &key, &old, &new].map(Clone::clone);
+    scene.registry.set(&scene.key("x"), b"1");
+    scene.registry.set(&scene.key("old"), b"1");
+    let mut survey = Asked::start(&scene, &questions);
+    for (question, answer) in questions.iter().zip(["1+", "1", "1", ""]) {
+        survey.becomes(question, answer).await;
+    }
     let mut election = user.election.clone();
     assert!(matches!(election.changed().await, Leadership::Elected { .. }));
     scene.registry.fail(Fault::Emptied);
     // Nobody takes an outage for a change.
     assert!(timeout(SECOND, services.changed()).await.is_err());
+    survey.is_quiet(SECOND).await;
     scene.registry.mend(Fault::Emptied);
     let mended = Instant::now();
+    // Its index has begun anew.
+    scene.registry.set(&scene.key("new"), b"1");
+    survey.becomes(&old, "").await;
+    survey.becomes(&new, "1").await;
+    survey.becomes(&key, "").await;
+    scene.note(format!("a survey has followed after {:.1?}", mended.elapsed()));
     user.is_registered().await;
     scene.note(format!("registered again after {:.1?}", mended.elapsed()));
     let told = timeout(LONG, election.changed()).await;
@@ -68,7 +93,9 @@ pub(crate) async fn a_registry_that_starts_again_empty_is_made_whole(scene: Scen
         if seen.len() == 1 { Ok(()) } else { Err(format!("{seen:?}")) }
     })
     .await;
+    // If it has heard that nobody was there, it has heard of the return.
     user.leave().await;
+    survey.becomes(&service, "").await;
 }
 
 /// A program that advertises an instance whose checks pass, and stands in an election.

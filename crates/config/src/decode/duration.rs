@@ -6,19 +6,25 @@ use std::time::Duration;
 const LONGEST: u128 = i64::MAX.unsigned_abs() as u128;
 
 /// What is wrong with a duration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DurationError {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DurationError {
     /// It does not have the form of one.
+    #[error("is not a duration")]
     Form,
     /// It is less than nothing.
+    #[error("is less than nothing")]
     Negative,
     /// It is longer than 292 years.
+    #[error("is longer than 292 years")]
     TooLong,
 }
 
 /// A number and a unit, as often as one likes (`1h30m`, `1.5s`, `-2ms`), or an integer, which
 /// means seconds.
-pub(crate) fn parse(text: &str) -> Result<Duration, DurationError> {
+///
+/// # Errors
+/// It is none.
+pub fn parse(text: &str) -> Result<Duration, DurationError> {
     let text = text.trim();
     let (negative, magnitude) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

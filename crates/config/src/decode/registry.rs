@@ -3,7 +3,6 @@
 mod address;
 mod consul;
 mod etcd;
-mod tls;
 
 use crate::{
     Host,

@@ -1,6 +1,6 @@
 //! Values that are not lists or objects, and commands.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::{
     Field,
@@ -62,6 +62,14 @@ impl<'a> Field<'a> {
         Some(path)
     }
 
+    /// A path from the root that is given: an empty one is an error.
+    pub(crate) fn given_path(&self) -> Option<PathBuf> {
+        if self.is_empty_string() {
+            self.refuse("is empty", "want a path from the root on, \"/…\"");
+        }
+        self.absolute_path().map(PathBuf::from)
+    }
+
     /// A string that must not be empty.
     pub(crate) fn name(&self) -> Option<String> {
         let name = self.string()?;
@@ -107,6 +115,17 @@ impl<'a> Field<'a> {
             Value::String(text) => text.trim().parse().ok(),
             _ => None,
         }
+    }
+
+    /// A whole number from 1 on.
+    pub(crate) fn count(&self) -> Option<u32> {
+        self.assert_kind(|kind| matches!(kind, Kind::Count | Kind::Counts));
+        let count = self.integer().and_then(|integer| u32::try_from(integer).ok());
+        let count = count.filter(|count| *count > 0);
+        if count.is_none() {
+            self.refuse("is not a number from 1 on", "want a whole one");
+        }
+        count
     }
 
     /// A number, or a string with one.
@@ -167,7 +186,7 @@ impl<'a> Field<'a> {
 
     /// A duration.
     pub(crate) fn any_duration(&self) -> Option<Duration> {
-        self.assert_kind(|kind| matches!(kind, Kind::Duration(_)));
+        self.assert_kind(|kind| matches!(kind, Kind::Duration(_) | Kind::Wait));
         let parsed = match &self.node.value {
             Value::String(text) => duration::parse(text),
             Value::Number(number) if number.fract() != 0.0 => {

@@ -39,7 +39,7 @@ pub(crate) fn surroundings(object: &mut Object<'_>) -> Surroundings {
 }
 
 /// A name or a number of a user or a group.
-fn account(field: &Field<'_>, what: &str) -> Option<String> {
+pub(crate) fn account(field: &Field<'_>, what: &str) -> Option<String> {
     field.assert_kind(|kind| matches!(kind, Kind::Account));
     let text = match &field.node.value {
         Value::String(text) if text.is_empty() => return None,

@@ -2,11 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use super::jobs::CHECK_STREAMS;
 use crate::{
     Command, Generation, Host, Logging,
     decode::{
         Field, Object, control,
         drain::drain,
+        health::{Checked, checked},
         logging,
         metadata::meta,
         name::{self, Names, is_service_name},
@@ -15,11 +17,15 @@ use crate::{
         surroundings::stop_signal,
         telemetry::{Endpoint, endpoint, metric},
     },
-    job::{Drain, KillAfter, Restarts, Service, StopSignal},
+    job::{Drain, Health, KillAfter, OnFailure, Probe, Restarts, Service, StopSignal},
+    json5::Value,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// A service has no process of its own that could be restarted.
+const ON_FAILURE: [(&str, OnFailure); 2] =
+    [("none", OnFailure::Nothing), ("shutdown", OnFailure::Shutdown)];
 
 pub(crate) struct File {
     pub(super) registry: Registry,
@@ -49,9 +55,7 @@ pub(super) struct Coprocess {
 
 pub(super) struct Advertised {
     pub(super) service: Service,
-    pub(super) health: Option<Command>,
-    pub(super) poll: Duration,
-    pub(super) timeout: Option<Duration>,
+    pub(super) health: Health,
     pub(super) drain: Option<Drain>,
 }
 
@@ -249,11 +253,30 @@ fn advertised(
     service.deregister_critical_after = extras.deregister_critical_after;
     Advertised {
         service,
-        health: object.take("health").and_then(|field| field.command()),
-        poll,
-        timeout: timeout(object),
+        health: health(object, poll),
         drain: drain(object).map(|(_, drain)| drain),
     }
+}
+
+/// `health`, a command or an object as in 3.x, with the `timeout` beside it. Without one a command
+/// may take for ever, as in the originals; other checks have until the next one.
+fn health(object: &mut Object<'_>, poll: Duration) -> Health {
+    let timeout = timeout(object);
+    let plain = |probe, timeout| Health::plain(probe, poll, timeout, CHECK_STREAMS);
+    let Some(field) = object.take("health") else { return plain(Probe::Always, timeout) };
+    if !matches!(field.node.value, Value::Object(_)) {
+        return plain(field.command().map_or(Probe::Always, Probe::Exec), timeout);
+    }
+    let Some(mut object) = field.object() else { return plain(Probe::Always, timeout) };
+    let Checked { probe, start_period, failures, successes, on_failure } =
+        checked(&mut object, &ON_FAILURE);
+    object.finish();
+    let timeout = match probe {
+        Probe::Exec(_) | Probe::Always => timeout,
+        _ => timeout.or(Some(poll)),
+    };
+    let on_failure = on_failure.map_or(OnFailure::Nothing, |(_, choice)| choice);
+    Health { start_period, failures, successes, on_failure, ..plain(probe, timeout) }
 }
 
 /// The sensors; their metrics go to `telemetry`.

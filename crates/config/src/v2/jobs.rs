@@ -15,9 +15,9 @@ use crate::{
     Command, LogLevel, Watch,
     decode::{Report, name::Names, telemetry::Endpoint},
     job::{
-        Announce, Backoff, Exec, GlobalEvent, Health, Job, JobEvent, JobId, KillAfter, Lines,
-        Probe, Restarts, Role, Stop, StopAfter, StopSignal, StopTarget, Streams, Surroundings,
-        Trigger, WatchEvent, When,
+        Announce, Backoff, Exec, GlobalEvent, Job, JobEvent, JobId, KillAfter, Lines, Restarts,
+        Role, Stop, StopAfter, StopSignal, StopTarget, Streams, Surroundings, Trigger, WatchEvent,
+        When,
     },
     telemetry::Telemetry,
     variable::pid_variable,
@@ -29,7 +29,7 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Hooks and checks: stdout at INFO, stderr at DEBUG.
-const CHECK_STREAMS: Streams =
+pub(super) const CHECK_STREAMS: Streams =
     Streams::Logged { stdout: LogLevel::Info, stderr: LogLevel::Debug, lines: Lines::Text };
 /// Coprocesses: both at INFO.
 const COPROCESS_STREAMS: Streams =
@@ -253,8 +253,7 @@ impl Translation {
     }
 
     fn service(&mut self, advertised: &Advertised) {
-        let probe = advertised.health.clone().map_or(Probe::Always, Probe::Exec);
-        let health = Health::plain(probe, advertised.poll, advertised.timeout, CHECK_STREAMS);
+        let health = advertised.health.clone();
         let service = advertised.service.clone();
         let name = service.name.clone();
         let mut job = Job { health: Some(health), service: Some(service), ..self.plain() };

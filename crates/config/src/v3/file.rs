@@ -4,11 +4,13 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{
     elections::elections,
+    health::{self, RawHealth},
+    templates::templates,
     watches,
     when::{self, RawWhen},
 };
 use crate::{
-    Command, Election, Generation, Host, Logging, Watch,
+    Command, Election, Generation, Host, Logging, Template, Watch,
     decode::{
         Field, Object, control,
         drain::drain,
@@ -21,7 +23,7 @@ use crate::{
         telemetry::{Endpoint, endpoint, metric},
     },
     job::{
-        Backoff, Drain, Health, InitialStatus, Probe, Restarts, Role, Service, StopSignal, Streams,
+        Backoff, Drain, Health, InitialStatus, Restarts, Role, Service, StopSignal, Streams,
         Surroundings,
     },
     json5::Value,
@@ -49,6 +51,7 @@ pub(super) struct File<'a> {
     pub(super) jobs: Vec<RawJob<'a>>,
     pub(super) watches: Vec<Watch>,
     pub(super) elections: Vec<Election>,
+    pub(super) templates: Vec<Template>,
     pub(super) telemetry: Option<Endpoint>,
 }
 
@@ -87,6 +90,7 @@ impl<'a> File<'a> {
             jobs: Vec::new(),
             watches: Vec::new(),
             elections: Vec::new(),
+            templates: Vec::new(),
             telemetry: None,
         };
         let mut services = Names::default();
@@ -113,15 +117,22 @@ impl<'a> File<'a> {
                 object.finish();
             }
         }
-        let fields = root.take("elections").map_or_else(Vec::new, |field| field.items());
-        file.elections = elections(&fields, &mut services, &file.registry, host);
-        file.needs_catalog(&jobs, &watches, &fields);
+        let stood = root.take("elections").map_or_else(Vec::new, |field| field.items());
+        file.elections = elections(&stood, &mut services, &file.registry, host);
+        let rendered = root.take("templates").map_or_else(Vec::new, |field| field.items());
+        file.templates = templates(&rendered);
+        let others = [
+            (&watches, "watches", "watches"),
+            (&stood, "stands for election", "elections"),
+            (&rendered, "renders", "templates"),
+        ];
+        file.needs_catalog(&jobs, &others);
         file
     }
 
-    /// Advertising, watching and standing want a catalog. Where the file wants none, what is
+    /// Advertising, watching, standing and rendering want a catalog. Where the file wants none, what is
     /// advertised is checked and nothing more.
-    fn needs_catalog(&self, jobs: &[Field<'_>], watches: &[Field<'_>], elections: &[Field<'_>]) {
+    fn needs_catalog(&self, jobs: &[Field<'_>], others: &[(&Vec<Field<'_>>, &str, &str)]) {
         if let Registry::Of(_) = self.registry {
             return;
         }
@@ -130,9 +141,10 @@ impl<'a> File<'a> {
             Registry::Absent => advertised.and_then(|index| jobs.get(index)),
             _ => None,
         };
-        let others = [(watches, "watches"), (elections, "elections")];
-        let first = others.iter().find_map(|(fields, what)| Some((fields.first()?, *what)));
-        let Some((field, what)) = advertised.map(|field| (field, "is advertised")).or(first) else {
+        let first =
+            others.iter().find_map(|(fields, what, which)| Some((fields.first()?, *what, *which)));
+        let advertised_first = advertised.map(|field| (field, "is advertised", "services"));
+        let Some((field, what, which)) = advertised_first.or(first) else {
             return;
         };
         let (fault, rule) = match self.registry {
@@ -148,7 +160,7 @@ impl<'a> File<'a> {
             ),
             _ => (
                 format!("{what}, but \"consul\" is false"),
-                format!("want a catalog, or no {what}"),
+                format!("want a catalog, or no {which}"),
             ),
         };
         if let Some(object) = field.object() {
@@ -203,8 +215,7 @@ fn job<'a>(
     }
     let port = object.take("port");
     let health_field = object.take("health");
-    let health_and_ttl = health_field.as_ref().map(|field| health(field, port.is_some()));
-    let (health, ttl) = health_and_ttl.unzip();
+    let health = health_field.as_ref().map(|field| health::health(field, port.is_some()));
     if name_field.is_none() && exec.is_none() {
         object
             .problem("\"name\" is missing", "want one, for there is no \"exec\" to be named after");
@@ -221,7 +232,7 @@ fn job<'a>(
         }
         let mut service = service(name, host, Generation::V3);
         service.port = port.port(0).unwrap_or(1);
-        service.ttl = ttl.flatten().unwrap_or(SECOND);
+        service.ttl = health.as_ref().and_then(|health| health.ttl).unwrap_or(SECOND);
         service
     });
     // Read in any case: the keys are known, whether there is a port or not.
@@ -255,6 +266,9 @@ fn job<'a>(
     if let (Some(interval), None) = (&when.interval, &exec) {
         interval.0.refuse("has nothing to run", "want \"exec\" beside \"when\"");
     }
+    if let Some(health) = &health {
+        health.check_restart(&when, exec.is_some());
+    }
     RawJob {
         role: role(object, &when, exec.is_some()),
         surroundings: surroundings(object),
@@ -278,7 +292,7 @@ fn job<'a>(
         restarts: object
             .take("restarts")
             .and_then(|field| field.restarts().map(|restarts| (field, restarts))),
-        health,
+        health: health.map(|RawHealth { health, .. }| health),
         service,
         streams: streams(object),
     }
@@ -342,30 +356,4 @@ fn role(object: &mut Object<'_>, when: &RawWhen<'_>, has_exec: bool) -> Role {
         field.refuse(fault, "want one of the two, or \"onFailure\"");
     }
     role
-}
-
-/// `health`, and its `ttl`.
-fn health(field: &Field<'_>, is_advertised: bool) -> (Health, Option<Duration>) {
-    let Some(mut object) = field.object() else {
-        let streams = Streams::Raw;
-        return (Health::plain(Probe::Always, SECOND, None, streams), None);
-    };
-    let want = "want a number of seconds from 1 on";
-    let interval = object.require("interval", want);
-    let interval = interval.and_then(|field| field.duration(SECOND));
-    let ttl_field = if is_advertised { object.require("ttl", want) } else { object.take("ttl") };
-    let ttl = ttl_field.as_ref().and_then(|field| field.duration(SECOND));
-    if let (Some(field), Some(ttl), Some(interval)) = (&ttl_field, ttl, interval)
-        && ttl <= interval
-    {
-        field
-            .warn("is not longer than \"interval\": the service will turn critical between checks");
-    }
-    let interval = interval.unwrap_or(SECOND);
-    let command = object.take("exec").and_then(|field| field.command());
-    let timeout = object.take("timeout").and_then(|field| field.timeout()).unwrap_or(interval);
-    let probe = command.map_or(Probe::Always, Probe::Exec);
-    let health = Health::plain(probe, interval, Some(timeout), streams(&mut object));
-    object.finish();
-    (health, ttl)
 }

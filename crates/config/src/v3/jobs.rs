@@ -10,8 +10,8 @@ use super::{
 use crate::{
     decode::Report,
     job::{
-        Announce, Backoff, Exec, Job, JobEvent, JobId, KillAfter, Need, Restarts, Stop, StopAfter,
-        StopSignal, StopTarget, Trigger, When,
+        Announce, Backoff, Exec, Job, JobEvent, JobId, KillAfter, Need, OnFailure, Restarts, Stop,
+        StopAfter, StopSignal, StopTarget, Trigger, When,
     },
     variable::pid_variable,
 };
@@ -24,6 +24,7 @@ pub(super) fn translate(file: &File<'_>, report: &Report<'_>) -> Vec<Job> {
         jobs: file.jobs.iter().map(|job| job.name.as_str()).collect(),
         watches: file.watches.iter().map(|watch| watch.name.as_str()).collect(),
         elections: file.elections.iter().map(|election| election.name.as_str()).collect(),
+        templates: file.templates.iter().map(|template| template.name.as_str()).collect(),
     };
     let mut jobs: Vec<Job> = file.jobs.iter().map(|job| translated(job, file, &names)).collect();
     stop_after(&mut jobs, file, &names);
@@ -67,7 +68,9 @@ fn translated(raw: &RawJob<'_>, file: &File<'_>, names: &Names<'_>) -> Job {
         None if interval.is_some() => Restarts::Unlimited,
         None => Restarts::Never,
     };
-    let restarts_by_itself = restarts != Restarts::Never && interval.is_none();
+    let after_a_check =
+        raw.health.as_ref().is_some_and(|health| health.on_failure == OnFailure::Restart);
+    let restarts_by_itself = (restarts != Restarts::Never || after_a_check) && interval.is_none();
     let backoff = match &raw.backoff {
         Some((field, Backoff::Exponential)) if !restarts_by_itself => {
             field.warn("is not used: the job does not restart by itself");

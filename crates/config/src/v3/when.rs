@@ -10,9 +10,10 @@ use crate::{
     election::ElectionId,
     job::{
         Condition, ElectionEvent, Frequency, GlobalEvent, JobEvent, JobId, Need, SignalEvent,
-        Trigger, WatchEvent, When,
+        TemplateEvent, Trigger, WatchEvent, When,
     },
     json5::Value,
+    template::TemplateId,
     watch::WatchId,
 };
 
@@ -37,15 +38,25 @@ const WATCH_EVENTS: [(&str, WatchEvent); 3] = [
 ];
 const ELECTION_EVENTS: [(&str, ElectionEvent); 2] =
     [("elected", ElectionEvent::Elected), ("demoted", ElectionEvent::Demoted)];
+const TEMPLATE_EVENTS: [(&str, TemplateEvent); 2] =
+    [("changed", TemplateEvent::Changed), ("failed", TemplateEvent::Failed)];
 
-/// The names of all events.
+/// The names of all events, each once.
 pub(crate) fn events() -> impl Iterator<Item = &'static str> {
-    let of_jobs = JOB_EVENTS.iter().map(|(name, _)| *name);
-    let of_watches = WATCH_EVENTS.iter().map(|(name, _)| *name);
-    // Some are of both.
-    let of_watches = of_watches.filter(|name| !JOB_EVENTS.iter().any(|(other, _)| other == name));
-    let of_elections = ELECTION_EVENTS.iter().map(|(name, _)| *name);
-    of_jobs.chain(of_watches).chain(of_elections).chain(GLOBAL_EVENTS.iter().map(|(name, _)| *name))
+    let of_jobs = names(&JOB_EVENTS);
+    // Some are of several.
+    let of_watches = names(&WATCH_EVENTS).filter(|name| !has(&JOB_EVENTS, name));
+    let of_templates = names(&TEMPLATE_EVENTS).filter(|name| !has(&WATCH_EVENTS, name));
+    let of_others = names(&ELECTION_EVENTS).chain(of_templates).chain(names(&GLOBAL_EVENTS));
+    of_jobs.chain(of_watches).chain(of_others)
+}
+
+fn names<T>(events: &'static [(&'static str, T)]) -> impl Iterator<Item = &'static str> {
+    events.iter().map(|(name, _)| *name)
+}
+
+fn has<T>(events: &[(&str, T)], event: &str) -> bool {
+    events.iter().any(|(name, _)| *name == event)
 }
 
 /// A `when` whose names are not resolved.
@@ -90,18 +101,13 @@ impl Default for Conditions<'_> {
     }
 }
 
-/// The value of a key that is more than what a template leaves of an unset variable.
-fn given<'a>(object: &mut Object<'a>, key: &'static str) -> Option<Field<'a>> {
-    object.take(key).filter(|field| !field.is_empty_string())
-}
-
 /// The key `when` of a job.
 pub(super) fn read<'a>(job: &mut Object<'a>) -> RawWhen<'a> {
     let mut when = RawWhen { field: job.take("when"), ..RawWhen::default() };
     let Some(mut object) = when.field.as_ref().and_then(Field::object) else {
         return when;
     };
-    let mut take = |key| given(&mut object, key).map(|field| (key, field));
+    let mut take = |key| object.given(key).map(|field| (key, field));
     let one = [take("source"), take("once"), take("each")];
     let (interval, timeout, all, any) =
         (take("interval"), take("timeout"), take("all"), take("any"));
@@ -144,7 +150,7 @@ fn single<'a>(field: &Field<'a>) -> RawCondition<'a> {
     let Some(mut object) = field.object() else {
         return RawCondition { wrong: true, ..RawCondition::default() };
     };
-    let (source, once) = (given(&mut object, "source"), given(&mut object, "once"));
+    let (source, once) = (object.given("source"), object.given("once"));
     if once.is_none() {
         object.problem("\"once\" is missing", "want the name of an event");
     }
@@ -162,7 +168,7 @@ fn list<'a>(field: Field<'a>) -> List<'a> {
     }
     let read = |item: Field<'a>| {
         let mut object = item.object()?;
-        let mut take = |key| given(&mut object, key);
+        let mut take = |key| object.given(key);
         let one = [take("source"), take("once"), take("each")];
         if one.iter().all(Option::is_none) {
             object.problem("the condition is empty", "want \"once\" or \"each\", and a \"source\"");
@@ -198,6 +204,7 @@ pub(super) struct Names<'a> {
     pub(super) jobs: Vec<&'a str>,
     pub(super) watches: Vec<&'a str>,
     pub(super) elections: Vec<&'a str>,
+    pub(super) templates: Vec<&'a str>,
 }
 
 impl RawWhen<'_> {
@@ -315,6 +322,10 @@ impl RawCondition<'_> {
                 let event = choose(field, event, "an election", &ELECTION_EVENTS);
                 event.map(|event| Trigger::Election(election, event)).into_iter().collect()
             }
+            Some(Source::Template(template)) => {
+                let event = choose(field, event, "a template", &TEMPLATE_EVENTS);
+                event.map(|event| Trigger::Template(template, event)).into_iter().collect()
+            }
             Some(Source::Job(job)) => {
                 let event = choose(field, event, "a job", &JOB_EVENTS);
                 event.map(|event| Trigger::Job(job, event)).into_iter().collect()
@@ -330,6 +341,7 @@ enum Source {
     /// All that have the name: those of several tags or datacenters.
     Watches(Vec<WatchId>),
     Election(ElectionId),
+    Template(TemplateId),
 }
 
 impl Names<'_> {
@@ -378,7 +390,21 @@ impl Names<'_> {
             }
             return found.map(|index| Source::Election(ElectionId(index)));
         }
-        for (names, kind) in [(&self.watches, "watch"), (&self.elections, "election")] {
+        if let Some(name) = source.strip_prefix("template.") {
+            let found = self.templates.iter().position(|template| *template == name);
+            if found.is_none() && !self.templates.contains(&"") {
+                let templates = self.templates.iter().map(|name| format!("template.{name}"));
+                let known: Vec<String> = templates.collect();
+                field.refuse("names no template", known_names(source, "templates", &known));
+            }
+            return found.map(|index| Source::Template(TemplateId(index)));
+        }
+        let others = [
+            (&self.watches, "watch"),
+            (&self.elections, "election"),
+            (&self.templates, "template"),
+        ];
+        for (names, kind) in others {
             if names.contains(&source) {
                 field.refuse("names no job", format!("did you mean \"{kind}.{source}\"?"));
                 return None;
@@ -393,11 +419,13 @@ impl Names<'_> {
 
 /// An event of the program. If it is one of jobs, a source is missing.
 fn global(field: &Field<'_>, event: &str, jobs: &[&str]) -> Option<Trigger> {
-    let is_global = GLOBAL_EVENTS.iter().any(|(name, _)| *name == event);
-    if !is_global && events().any(|name| name == event) {
-        let of_election = ELECTION_EVENTS.iter().any(|(name, _)| *name == event);
+    if !has(&GLOBAL_EVENTS, event) && events().any(|name| name == event) {
         let rule = match jobs.iter().find(|name| !name.is_empty()) {
-            _ if of_election => "want \"election.NAME\" as its \"source\"".into(),
+            _ if has(&ELECTION_EVENTS, event) => "want \"election.NAME\" as its \"source\"".into(),
+            _ if event == "changed" => {
+                "want \"watch.NAME\" or \"template.NAME\" as its \"source\"".into()
+            }
+            _ if has(&TEMPLATE_EVENTS, event) => "want \"template.NAME\" as its \"source\"".into(),
             Some(job) => format!("want a \"source\" beside it, like \"{job}\""),
             None => "want a job or a watch as its \"source\"".into(),
         };

@@ -2,63 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex};
-use std::thread;
 use std::time::Duration;
 
 use catalog::{Catalog, Deregistration, Registrar, Registration};
 use consul::{Address, Consul as Client, Options};
-use testkit::{Consul, wait_until};
-use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
+use testkit::{Consul, Pending, wait_until};
+
+pub(crate) use testkit::Runtime;
 
 /// Longer than anything here takes.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
-
-/// A runtime of one thread, driven by a thread of its own.
-pub(crate) struct Runtime {
-    handle: Handle,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
-}
-
-impl Runtime {
-    pub(crate) fn start() -> Self {
-        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let handle = runtime.handle().clone();
-        let (stop, stopped) = oneshot::channel();
-        let thread = thread::spawn(move || {
-            let _ = runtime.block_on(stopped);
-            runtime.shutdown_background();
-        });
-        Runtime { handle, stop: Some(stop), thread: Some(thread) }
-    }
-
-    /// Runs something that spawns.
-    pub(crate) fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
-        let _guard = self.handle.enter();
-        f()
-    }
-
-    /// Runs a future to its end, within [`LONG`].
-    #[track_caller]
-    pub(crate) fn wait<T: Send + 'static>(
-        &self,
-        future: impl Future<Output = T> + Send + 'static,
-    ) -> T {
-        let (done, result) = std::sync::mpsc::channel();
-        self.handle.spawn(async move { done.send(future.await) });
-        result.recv_timeout(LONG).expect("a future that resolves")
-    }
-}
-
-impl Drop for Runtime {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
 
 /// A client of the agent at `127.0.0.1:PORT`.
 pub(crate) fn client(address: &str) -> Arc<dyn Catalog> {
@@ -122,9 +75,13 @@ impl Scene {
     }
 
     /// States that `registrations` pass, each `every`, until the guard is dropped.
-    pub(crate) fn checks(&self, registrations: &[Arc<Registration>], every: Duration) -> Checks {
+    pub(crate) fn checks(
+        &self,
+        registrations: &[Arc<Registration>],
+        every: Duration,
+    ) -> Pending<()> {
         let (registrar, registrations) = (self.registrar.clone(), registrations.to_vec());
-        let task = self.runtime.handle.spawn(async move {
+        self.runtime.start_one(async move {
             let mut tick = tokio::time::interval(every);
             loop {
                 tick.tick().await;
@@ -132,8 +89,7 @@ impl Scene {
                     registrar.passing(registration);
                 }
             }
-        });
-        Checks(task.abort_handle())
+        })
     }
 
     #[track_caller]
@@ -154,14 +110,6 @@ impl Scene {
     /// The lines of the log from `level` on that speak of this scene's agent.
     pub(crate) fn lines(&self, level: log::Level) -> Vec<String> {
         lines(level, &self.consul.address())
-    }
-}
-
-pub(crate) struct Checks(tokio::task::AbortHandle);
-
-impl Drop for Checks {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -11,6 +11,7 @@ mod access;
 mod cluster;
 mod faults;
 mod locks;
+mod questions;
 mod registration;
 mod support;
 mod watching;

@@ -1,96 +1,21 @@
 //! The code under test runs on one thread, as in the init program; the tests look on from another.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::{Catalog, Error, Index, Instance, KeyQuery, Keys, Query, Registration, Snapshot};
 use etcd::{Address, Etcd as Client, Options};
 use serde_json::Value;
 use testkit::Etcd;
-use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
+
+pub(crate) use testkit::{Pending, Runtime};
 
 /// Longer than anything here takes.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 
 /// Where the registration of `app` is.
 pub(crate) const KEY: &str = "/containerpilot/app/app-host";
-
-/// A runtime of one thread, driven by a thread of its own.
-pub(crate) struct Runtime {
-    handle: Handle,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
-}
-
-impl Runtime {
-    pub(crate) fn start() -> Self {
-        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let handle = runtime.handle().clone();
-        let (stop, stopped) = oneshot::channel();
-        let thread = thread::spawn(move || {
-            let _ = runtime.block_on(stopped);
-            runtime.shutdown_background();
-        });
-        Runtime { handle, stop: Some(stop), thread: Some(thread) }
-    }
-
-    /// Runs something that spawns.
-    pub(crate) fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
-        let _guard = self.handle.enter();
-        f()
-    }
-
-    /// Starts a future.
-    pub(crate) fn start_one<T: Send + 'static>(
-        &self,
-        future: impl Future<Output = T> + Send + 'static,
-    ) -> Pending<T> {
-        let (done, result) = mpsc::channel();
-        let task = self.handle.spawn(async move { drop(done.send(future.await)) });
-        Pending { result, task: task.abort_handle() }
-    }
-
-    /// Runs a future to its end.
-    #[track_caller]
-    pub(crate) fn wait<T: Send + 'static>(
-        &self,
-        future: impl Future<Output = T> + Send + 'static,
-    ) -> T {
-        self.start_one(future).get()
-    }
-}
-
-impl Drop for Runtime {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-/// A future under way; dropping this drops it.
-pub(crate) struct Pending<T> {
-    result: mpsc::Receiver<T>,
-    task: tokio::task::AbortHandle,
-}
-
-impl<T> Pending<T> {
-    /// What it yields, within [`LONG`].
-    #[track_caller]
-    pub(crate) fn get(self) -> T {
-        self.result.recv_timeout(LONG).expect("a future that resolves")
-    }
-}
-
-impl<T> Drop for Pending<T> {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
 
 pub(crate) fn address(address: &str) -> Address {
     let (host, port) = address.rsplit_once(':').unwrap();

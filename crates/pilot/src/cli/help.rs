@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 
-use super::flags::{Flag, GROUPS, all};
+use flags::{Flag, head};
+
+use super::table::{GROUPS, all};
 
 const ABOUT: &str = "\
 containerpilot starts an application in its container, waits for what it depends on, checks its
@@ -11,9 +13,6 @@ health, registers it in a catalog, reacts to changes there, and stops everything
 ";
 
 const USAGE: &str = "containerpilot [flags] [application [arguments...]]";
-
-/// How wide the column of flags is.
-const COLUMN: usize = 22;
 
 const SIGNALS: [(&str, &str); 4] = [
     ("SIGTERM, SIGINT", "stop in order; SIGINT twice: kill what is left"),
@@ -43,22 +42,7 @@ const EXAMPLE: &str = "  {
 pub(crate) fn help() -> String {
     let mut text = format!("{ABOUT}\nusage: {USAGE}\n\n");
     text.push_str("Flags are written -flag value or -flag=value, with one dash or two.\n");
-    for group in &GROUPS {
-        let _ = writeln!(text, "\n{}:", group.title);
-        for flag in group.flags {
-            let head = head(flag);
-            let mut head = if head.len() > COLUMN {
-                let _ = writeln!(text, "  {head}");
-                ""
-            } else {
-                &head
-            };
-            for line in flag.help.lines() {
-                let _ = writeln!(text, "  {head:<COLUMN$} {line}");
-                head = "";
-            }
-        }
-    }
+    text.push_str(&flags::describe(&GROUPS));
     text.push_str(
         "\nEverything after the first word that is no flag belongs to the application (1.x/2.x\n\
          configurations; in a 3.x one the application is a job).\n\nsignals:\n",
@@ -72,14 +56,6 @@ pub(crate) fn help() -> String {
         indented(EXIT_CODES),
     );
     text
-}
-
-fn head(flag: &Flag) -> String {
-    match flag.value {
-        "" => format!("-{}", flag.name),
-        value if flag.choices.is_empty() => format!("-{} {value}", flag.name),
-        _ => format!("-{} {}", flag.name, flag.choices.join("|")),
-    }
 }
 
 fn indented(text: &str) -> String {

@@ -1,11 +1,12 @@
 //! The command line, in the style of Go's flag package: `-flag value`, `-flag=value`, one dash or
 //! two, and nothing after the first other word is ours.
 
-mod flags;
 mod help;
+mod table;
 
 use config::Generation;
 use control::{Filter, Switch, wire};
+use flags::Given as Word;
 
 pub(crate) use help::{completion, help, manual};
 
@@ -107,43 +108,22 @@ struct Given {
 /// A flag that does not exist, lacks its value, has one where none belongs, or makes no sense
 /// beside the others; as a message.
 pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, String> {
-    let mut words = words.into_iter().peekable();
-    let mut given = Given::default();
-    while let Some(word) = words.next_if(|word| word.starts_with('-') && word != "-") {
-        if word == "--" {
-            break;
+    let words = flags::parse(&table::GROUPS, words).map_err(|error| match error {
+        flags::Error::Unknown(word) => {
+            let known: Vec<String> = table::all().map(|flag| format!("-{}", flag.name)).collect();
+            format!("{word}: no such flag: want one of {}; see -help", known.join(", "))
         }
-        let flag = word.strip_prefix("--").or(word.strip_prefix('-')).unwrap_or(&word);
-        let (name, value) = match flag.split_once('=') {
-            Some((name, value)) => (name, Some(value.to_owned())),
-            None => (flag, None),
-        };
-        let name = if name == "h" { "help" } else { name };
-        let Some(known) = flags::all().find(|flag| flag.name == name) else {
-            let known: Vec<String> = flags::all().map(|flag| format!("-{}", flag.name)).collect();
-            return Err(format!(
-                "{word}: no such flag: want one of {}; see -help",
-                known.join(", ")
-            ));
-        };
-        if known.value.is_empty() {
-            if switch(name, value)? {
-                given.switch(name);
-            }
-        } else {
-            let value = value
-                .or_else(|| words.next())
-                .ok_or_else(|| format!("-{name}: want a value after it; see -help"))?;
-            if !known.choices.is_empty() && !known.choices.contains(&value.as_str()) {
-                return Err(format!(
-                    "-{name}: {value:?}: want one of {}",
-                    known.choices.join(", ")
-                ));
-            }
-            given.value(name, value)?;
+        error => error.to_string(),
+    })?;
+    let mut given = Given::default();
+    for word in words.given {
+        match word {
+            Word::Switch(name, true) => given.switch(name),
+            Word::Switch(_, false) => {}
+            Word::Value(name, value) => given.value(name, value)?,
         }
     }
-    given.request(words.collect())
+    given.request(words.rest)
 }
 
 impl Given {
@@ -268,15 +248,6 @@ impl Given {
     }
 }
 
-/// A flag without a value, or with one of those that Go takes for a bool.
-fn switch(name: &str, value: Option<String>) -> Result<bool, String> {
-    match value.as_deref() {
-        None | Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
-        Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
-        Some(other) => Err(format!("-{name}: {other:?} is no bool: want true or false")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -366,7 +337,7 @@ mod tests {
     /// A flag of the table that nothing reads would be a lie.
     #[test]
     fn every_flag_of_the_table_does_something() {
-        for flag in flags::all() {
+        for flag in table::all() {
             let mut line = format!("-{}", flag.name);
             match (flag.value, flag.choices.first()) {
                 ("", _) => {}

@@ -1,35 +1,38 @@
-//! The processes of the jobs: which pid is whose, how each is started, signalled and reported.
+//! The processes of the jobs and their checks: which pid is whose, how each is started, signalled
+//! and reported.
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 use config::{
     Config,
     job::{JobEvent, JobId, StopTarget},
+    template::TemplateId,
 };
 use process::{
-    Capture, ExitStatus, Group, Identity, Pid, Processes, Signal, SpawnError, Streams, Tail,
+    Capture, Exit, ExitStatus, Group, Identity, Pid, Processes, Signal, SpawnError, Streams,
     Traffic,
 };
+use tokio::task::{self, JoinSet};
 
 use super::{
     changes,
+    checks::{Check, Doer, Means},
     program::{Place, Program, stop_signal},
     sensors::Sensors,
 };
 use crate::{
     environment::Environment,
-    machine::{CheckRun, Input, Kept},
+    machine::{CheckRun, Input, Kept, Verdict},
 };
 
 /// All children, by what they are for.
 pub(super) struct Children {
     processes: Processes,
     purposes: HashMap<Pid, Purpose>,
+    /// Checks that are no processes: what is well, or what is not.
+    probes: JoinSet<Result<String, String>>,
+    /// Whose they are.
+    probing: HashMap<task::Id, (JobId, CheckRun)>,
     jobs: Vec<Programs>,
 }
 
@@ -38,6 +41,17 @@ pub(super) struct Children {
 enum Purpose {
     Main(JobId),
     Check(JobId, CheckRun),
+    Candidate(TemplateId),
+}
+
+/// What has ended.
+pub(super) enum Ended {
+    /// Something of a job.
+    Job(Input),
+    /// The check of a template's candidate.
+    Trial(TemplateId, Pid, ExitStatus),
+    /// Something that nobody is concerned with any more.
+    Forgotten,
 }
 
 /// What all jobs of one configuration can run.
@@ -54,16 +68,7 @@ struct Programs {
     /// What the running process writes, if it is a sensor.
     capture: Option<Capture>,
     wish: Wish,
-    check: Option<Program>,
-    checking: Option<(Pid, Instant)>,
-    /// How long the last check took.
-    took: Option<Duration>,
-    /// What the last check has written.
-    said: Tail,
-    /// Until a check that was started counts: what the one before has said.
-    earlier: Option<String>,
-    outcome: Outcome,
-    health: Health,
+    check: Check,
 }
 
 /// What we want of a running process.
@@ -75,30 +80,15 @@ enum Wish {
     Stop,
 }
 
-/// How the last check ended, in the words of the log.
-enum Outcome {
-    /// It exited, or is still running.
-    Exited(ExitStatus),
-    /// It was killed, for its time or because its result no longer counts.
-    Overdue,
-    /// It could not be started.
-    Impossible(SpawnError),
-}
-
-/// The last check's result, so that the log tells of changes only.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Health {
-    /// Nothing has been checked yet.
-    Unknown,
-    /// It passed.
-    Healthy,
-    /// It failed.
-    Unhealthy,
-}
-
 impl Children {
     pub(super) fn new(processes: Processes, Plan(jobs): Plan) -> Children {
-        Children { processes, purposes: HashMap::new(), jobs }
+        Children {
+            processes,
+            purposes: HashMap::new(),
+            probes: JoinSet::new(),
+            probing: HashMap::new(),
+            jobs,
+        }
     }
 
     /// As whom a job's process runs, if that is somebody else.
@@ -155,28 +145,41 @@ impl Children {
         run: CheckRun,
         environment: &Environment,
     ) -> Option<Input> {
-        let job = self.jobs.get_mut(id.0)?;
-        let program = job.check.as_ref()?;
-        // One that was abandoned has not become the last one.
-        if job.earlier.is_none() {
-            let failed = job.health == Health::Unhealthy;
-            job.earlier = Some(job.last_words(failed.then_some(JobEvent::Unhealthy)));
-        }
-        job.said.clear();
-        match program.start(&mut self.processes, program.streams.clone(), environment, None) {
-            Ok(pid) => {
-                job.checking = Some((pid, Instant::now()));
-                job.outcome = Outcome::Exited(ExitStatus::Code(0));
-                self.purposes.insert(pid, Purpose::Check(id, run));
+        let check = &mut self.jobs.get_mut(id.0)?.check;
+        let means = check.means()?;
+        check.prepare();
+        match means {
+            Means::Probe(probe) => {
+                let task = self.probes.spawn(async move { probe.find_out().await });
+                self.probing.insert(task.id(), (id, run));
+                check.started(Doer::Task(task));
                 None
             }
-            Err(error) => {
-                let status = ExitStatus::Code(error.exit_code());
-                job.earlier = None;
-                job.outcome = Outcome::Impossible(error);
-                Some(Input::Checked(id, run, status))
+            Means::Command(program) => {
+                let streams = program.streams.clone();
+                match program.start(&mut self.processes, streams, environment, None) {
+                    Ok(pid) => {
+                        check.started(Doer::Process(pid));
+                        self.purposes.insert(pid, Purpose::Check(id, run));
+                        None
+                    }
+                    Err(error) => {
+                        check.impossible(error);
+                        Some(Input::Checked(id, run, Verdict::Failed))
+                    }
+                }
             }
         }
+    }
+
+    /// Asks a job's process to stop because it is unhealthy.
+    pub(super) fn recycle(&mut self, id: JobId) {
+        if let Some(job) = self.jobs.get(id.0)
+            && let Some(pid) = job.running
+        {
+            log::warn!("{} (pid {pid}) is unhealthy: it is stopped and started again", job.name);
+        }
+        self.terminate(id);
     }
 
     /// Asks a job's process to stop.
@@ -204,40 +207,31 @@ impl Children {
         signal_group(&self.processes, job, pid, Signal::SIGKILL);
     }
 
-    /// Kills a running check and its descendants.
+    /// Ends a running check; if it is a process, its descendants too.
     pub(super) fn kill_check(&mut self, id: JobId) {
-        if let Some(job) = self.jobs.get_mut(id.0)
-            && let Some((pid, _)) = job.checking
-        {
-            job.outcome = Outcome::Overdue;
-            log::debug!("the check of {} (pid {pid}) is killed", job.name);
-            self.processes.signal_group(pid, Signal::SIGKILL);
+        let Some(job) = self.jobs.get_mut(id.0) else { return };
+        let Some(doer) = job.check.doer() else { return };
+        job.check.killed();
+        match doer {
+            Doer::Process(pid) => {
+                log::debug!("the check of {} (pid {pid}) is killed", job.name);
+                self.processes.signal_group(pid, Signal::SIGKILL);
+            }
+            Doer::Task(task) => task.abort(),
         }
     }
 
-    /// A check has counted; tells the log if its result is another than that of the one before.
-    pub(super) fn checked(&mut self, id: JobId, health: Health) {
-        let Some(job) = self.jobs.get_mut(id.0) else { return };
-        job.earlier = None;
-        let before = std::mem::replace(&mut job.health, health);
-        if before == health {
-            return;
+    /// What a job's last check has said has been heard.
+    pub(super) fn heard(&mut self, id: JobId) {
+        if let Some(job) = self.jobs.get_mut(id.0) {
+            job.check.heard();
         }
-        let name = &job.name;
-        match (health, &job.outcome) {
-            (Health::Unhealthy, Outcome::Exited(status)) if before == Health::Unknown => {
-                log::info!("{name} is not healthy yet: its check {status}");
-            }
-            (Health::Healthy | Health::Unknown, _) => log::info!("{name} is healthy"),
-            (Health::Unhealthy, Outcome::Exited(status)) => {
-                log::warn!("{name} is unhealthy: its check {status}");
-            }
-            (Health::Unhealthy, Outcome::Overdue) => {
-                log::warn!("{name} is unhealthy: its check took too long and was killed");
-            }
-            (Health::Unhealthy, Outcome::Impossible(error)) => {
-                log::error!("{name} is unhealthy: its check cannot be started: {error}");
-            }
+    }
+
+    /// A job's checks have made another state of it; tells the log.
+    pub(super) fn turned(&mut self, id: JobId, event: JobEvent) {
+        if let Some(job) = self.jobs.get_mut(id.0) {
+            job.check.turned(event);
         }
     }
 
@@ -261,6 +255,13 @@ impl Children {
     pub(super) fn decided(&self, id: JobId, code: u8) {
         if let Some(job) = self.jobs.get(id.0) {
             log::info!("the exit of {} is the end of all: stopping, with {code}", job.name);
+        }
+    }
+
+    /// Tells the log whose health ends the program.
+    pub(super) fn condemned(&self, id: JobId, code: u8) {
+        if let Some(job) = self.jobs.get(id.0) {
+            log::error!("the bad health of {} is the end of all: stopping, with {code}", job.name);
         }
     }
 
@@ -288,23 +289,18 @@ impl Children {
     /// How long a job's check, which has just ended, took. `None`: another one has ended, which
     /// did not count any more.
     pub(super) fn check_took(&mut self, id: JobId) -> Option<Duration> {
-        self.jobs.get_mut(id.0)?.took.take()
+        self.jobs.get_mut(id.0)?.check.took()
     }
 
-    /// What a job's last check that has ended has said, or else why it has failed.
-    pub(super) fn said(&self, id: JobId, result: Option<JobEvent>) -> String {
-        let Some(job) = self.jobs.get(id.0) else { return String::new() };
-        match &job.earlier {
-            Some(earlier) if result.is_some() => earlier.clone(),
-            Some(_) => String::new(),
-            None => job.last_words(result),
-        }
+    /// What a job's last check that has been heard has said, or else why it has failed.
+    pub(super) fn said(&self, id: JobId) -> String {
+        self.jobs.get(id.0).map(|job| job.check.said()).unwrap_or_default()
     }
 
     /// How much was logged for each job.
     pub(super) fn traffic(&self) -> impl Iterator<Item = (&str, Traffic)> {
         self.jobs.iter().map(|job| {
-            let programs = [&job.main, &job.check].into_iter().flatten();
+            let programs = [job.main.as_ref(), job.check.program()].into_iter().flatten();
             let traffic =
                 programs.fold(Traffic::default(), |sum, program| match &program.streams {
                     Streams::Lines { source } => {
@@ -317,9 +313,56 @@ impl Children {
         })
     }
 
-    /// The next exit. `None`: of a child that no job is concerned with any more. Cancel safe.
-    pub(super) async fn next_exit(&mut self, environment: &mut Environment) -> Option<Input> {
-        let exit = self.processes.next_exit().await;
+    /// Starts the check of a template's candidate; what it writes goes to `tail`, too.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(super) fn try_candidate(
+        &mut self,
+        id: TemplateId,
+        check: &Program,
+        environment: &Environment,
+    ) -> Result<Pid, SpawnError> {
+        let pid = check.start(&mut self.processes, check.streams.clone(), environment, None)?;
+        self.purposes.insert(pid, Purpose::Candidate(id));
+        Ok(pid)
+    }
+
+    /// Kills the check of a template's candidate and its descendants.
+    pub(super) fn kill_trial(&mut self, pid: Pid) {
+        self.processes.signal_group(pid, Signal::SIGKILL);
+    }
+
+    /// The next exit, or the next end of a check. Cancel safe.
+    pub(super) async fn next(&mut self, environment: &mut Environment) -> Ended {
+        let input = tokio::select! {
+            exit = self.processes.next_exit() => {
+                if let Some(Purpose::Candidate(id)) = self.purposes.get(&exit.pid) {
+                    let id = *id;
+                    self.purposes.remove(&exit.pid);
+                    return Ended::Trial(id, exit.pid, exit.status);
+                }
+                self.exited(exit, environment)
+            }
+            Some(over) = self.probes.join_next_with_id() => {
+                let (task, found) = match over {
+                    Ok((task, found)) => (task, Some(found)),
+                    Err(aborted) => (aborted.id(), None),
+                };
+                self.found(task, found)
+            }
+        };
+        input.map_or(Ended::Forgotten, Ended::Job)
+    }
+
+    fn found(&mut self, task: task::Id, found: Option<Result<String, String>>) -> Option<Input> {
+        let (id, run) = self.probing.remove(&task)?;
+        let verdict = Verdict::of(matches!(found, Some(Ok(_))));
+        self.jobs.get_mut(id.0)?.check.found(task, found);
+        Some(Input::Checked(id, run, verdict))
+    }
+
+    fn exited(&mut self, exit: Exit, environment: &mut Environment) -> Option<Input> {
         let purpose = self.purposes.remove(&exit.pid)?;
         match purpose {
             Purpose::Main(id) => {
@@ -334,15 +377,10 @@ impl Children {
                 Some(Input::Exited(id, exit.status))
             }
             Purpose::Check(id, run) => {
-                let job = self.jobs.get_mut(id.0)?;
-                if let Some((_, since)) = job.checking.take_if(|(pid, _)| *pid == exit.pid) {
-                    job.took = Some(since.elapsed());
-                    if !matches!(job.outcome, Outcome::Overdue) {
-                        job.outcome = Outcome::Exited(exit.status);
-                    }
-                }
-                Some(Input::Checked(id, run, exit.status))
+                self.jobs.get_mut(id.0)?.check.exited(exit.pid, exit.status);
+                Some(Input::Checked(id, run, Verdict::of(exit.status.success())))
             }
+            Purpose::Candidate(_) => None,
         }
     }
 
@@ -352,7 +390,10 @@ impl Children {
         let Plan(jobs) = plan;
         let mut before = std::mem::replace(&mut self.jobs, jobs);
         self.purposes.retain(|_, purpose| {
-            let (Purpose::Main(id) | Purpose::Check(id, _)) = purpose;
+            let (Purpose::Main(id) | Purpose::Check(id, _)) = purpose else {
+                // Whoever has begun it knows whether it still counts.
+                return true;
+            };
             match kept.new_place(*id) {
                 Some(new) => {
                     *id = new;
@@ -361,19 +402,21 @@ impl Children {
                 None => false,
             }
         });
+        self.probing.retain(|_, (id, _)| match kept.new_place(*id) {
+            Some(new) => {
+                *id = new;
+                true
+            }
+            None => false,
+        });
         for (old, new) in kept.pairs() {
             if let (Some(before), Some(job)) = (before.get_mut(old.0), self.jobs.get_mut(new.0)) {
                 // Its sources count on, and what its check has said stays said.
                 std::mem::swap(&mut job.main, &mut before.main);
                 std::mem::swap(&mut job.check, &mut before.check);
-                std::mem::swap(&mut job.said, &mut before.said);
-                std::mem::swap(&mut job.outcome, &mut before.outcome);
-                job.earlier = before.earlier.take();
                 job.running = before.running;
                 job.capture = before.capture.take();
                 job.wish = before.wish;
-                job.checking = before.checking;
-                job.health = before.health;
                 if let (Some(variable), Some(pid)) = (&job.pid_variable, job.running) {
                     environment.running(variable, pid);
                 }
@@ -386,7 +429,7 @@ impl Plan {
     /// Prepares what a configuration can run.
     ///
     /// # Errors
-    /// A job's user or group does not exist.
+    /// A job's user or group does not exist, or its check cannot be used.
     pub(super) fn build(config: &Config) -> Result<Plan, String> {
         config.jobs.iter().map(Programs::build).collect::<Result<_, _>>().map(Plan)
     }
@@ -395,15 +438,10 @@ impl Plan {
 impl Programs {
     fn build(job: &config::Job) -> Result<Programs, String> {
         let place = Place::of(job)?;
-        let said = Tail::new();
         let main = job
             .exec
             .as_ref()
             .map(|exec| Program::new(&job.name, &exec.command, exec.streams, &place, None));
-        let check = job.health.as_ref().and_then(|health| {
-            let command = health.command()?;
-            Some(Program::new(&job.name, command, health.streams, &place, Some(&said)))
-        });
         Ok(Programs {
             name: job.name.clone(),
             main,
@@ -413,26 +451,8 @@ impl Programs {
             running: None,
             capture: None,
             wish: Wish::Run,
-            check,
-            checking: None,
-            took: None,
-            said,
-            earlier: None,
-            outcome: Outcome::Exited(ExitStatus::Code(0)),
-            health: Health::Unknown,
+            check: Check::build(job, &place)?,
         })
-    }
-
-    /// What the check that was started last has said, or else why it has failed.
-    fn last_words(&self, result: Option<JobEvent>) -> String {
-        let said = self.said.text();
-        match &self.outcome {
-            _ if !said.is_empty() || result != Some(JobEvent::Unhealthy) => said,
-            Outcome::Exited(status) if status.success() => said,
-            Outcome::Exited(status) => format!("the check {status}, and wrote nothing"),
-            Outcome::Overdue => "the check took too long and was killed".to_owned(),
-            Outcome::Impossible(error) => format!("the check cannot be started: {error}"),
-        }
     }
 }
 

@@ -30,6 +30,9 @@ pub(super) const DEREGISTRATION_PERSISTENCE: Duration = Duration::from_secs(3600
 /// Why a marked service is critical.
 const MARK: &str = "it is about to stop";
 
+/// Why a service is critical whose process is replaced for its health.
+const UNHEALTHY: &str = "it is unhealthy, and started again";
+
 /// The catalog as one configuration sees it.
 pub(super) struct Discovery {
     registry: Option<Registry>,
@@ -124,6 +127,17 @@ impl Discovery {
         }
     }
 
+    /// Whoever looks the job's service up is not sent there until a check passes again.
+    pub(super) fn mark_unhealthy(&mut self, job: JobId) {
+        if let Some((registrar, instance)) = self.instance(job)
+            && instance.presence == Presence::Wanted
+        {
+            // It counts from now on, whether or not anybody waits for it.
+            let id = &instance.registration.id;
+            drop(registrar.mark(id, UNHEALTHY, DEREGISTRATION_PERSISTENCE));
+        }
+    }
+
     /// Begins; [`Discovery::next`] tells when it is over, or has taken so long that nobody should
     /// wait for it.
     pub(super) fn deregister(&mut self, job: JobId, number: Deregistration) {
@@ -185,10 +199,7 @@ impl Discovery {
         self.departing =
             departing.filter_map(|(number, job)| Some((number, kept.new_place(job)?))).collect();
         let (old_registry, registry) = (&previous.registry, &self.registry);
-        let same = match (old_registry, registry) {
-            (Some(old), Some(new)) => old.is(new),
-            _ => false,
-        };
+        let same = registry.is_some() && self.asks_as(previous);
         for (old, new) in kept.pairs() {
             let (Some(Some(before)), Some(Some(instance))) =
                 (previous.instances.get(old.0), self.instances.get_mut(new.0))
@@ -218,6 +229,19 @@ impl Discovery {
                     registrar.announce(&instance.registration, status);
                 }
             }
+        }
+    }
+
+    /// The catalog itself; `None`: there is none.
+    pub(super) fn catalog(&self) -> Option<&Arc<dyn catalog::Catalog>> {
+        self.registry.as_ref().map(|registry| &registry.catalog)
+    }
+
+    /// Whether both ask the same catalog by the same client.
+    pub(super) fn asks_as(&self, other: &Discovery) -> bool {
+        match (&self.registry, &other.registry) {
+            (Some(one), Some(other)) => one.is(other),
+            (one, other) => one.is_none() && other.is_none(),
         }
     }
 
@@ -410,7 +434,7 @@ mod tests {
         let mut machine = Machine::new(Arc::clone(&config), now);
         machine.on(Input::Start, now);
         machine.retire(Arc::clone(&next), now);
-        let (_, kept) = machine.succeed(|_| None, now).unwrap();
+        let (_, kept) = machine.succeed(|_| None, |_| Vec::new(), now).unwrap();
         for marked in [false, true] {
             let (mut before, memory) = discovery(&config);
             before.passing(WEB);

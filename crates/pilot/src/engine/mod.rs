@@ -5,16 +5,19 @@
 //! thread. What comes of it arrives as the next input.
 
 mod changes;
+mod checks;
 mod children;
 mod control;
 mod discovery;
 mod elections;
 mod measure;
+mod probes;
 mod program;
 mod registry;
 mod reload;
 mod sensors;
 mod status;
+mod templates;
 mod watches;
 
 use std::{
@@ -27,7 +30,7 @@ use std::{
 use ::control::{Events, Observer, wire};
 use config::{
     Config, Generation, Logging,
-    job::{ElectionEvent, GlobalEvent, JobEvent, JobId, Role, SignalEvent, Trigger},
+    job::{ElectionEvent, GlobalEvent, JobId, Role, SignalEvent, Trigger},
     watch::WatchId,
 };
 use metrics::{Counter, Family};
@@ -42,7 +45,7 @@ use crate::{
     telemetry::{Endpoint, Metrics},
 };
 use changes::Changes;
-use children::{Children, Health, Plan};
+use children::{Children, Ended, Plan};
 use control::Control;
 use discovery::{Discovery, News};
 use elections::Vote;
@@ -50,6 +53,8 @@ pub(crate) use reload::Reload;
 use reload::Successor;
 use sensors::Sensors;
 use status::Clock;
+use templates::Templates;
+pub(crate) use templates::faults;
 use watches::Seen;
 
 /// How long after the start of a configuration what was needed only for that leaves memory: it has
@@ -64,6 +69,7 @@ pub(crate) struct Engine {
     machine: Machine,
     children: Children,
     discovery: Discovery,
+    templates: Templates,
     /// What the jobs have been told of what watches see.
     changes: Changes,
     environment: Environment,
@@ -117,6 +123,7 @@ impl Engine {
         let system = |error: io::Error| format!("cannot listen for the exits of children: {error}");
         let discovery = Discovery::build(&config, None)?;
         let environment = Environment::new(&config);
+        let templates = Templates::build(&config, &environment)?;
         let processes = Processes::start(output.clone()).map_err(system)?;
         let children = Children::new(processes, Plan::build(&config)?);
         let counted = Counted::default();
@@ -145,6 +152,7 @@ impl Engine {
             machine: Machine::new(Arc::clone(&config), Instant::now()),
             children,
             discovery,
+            templates,
             changes: Changes::new(&config),
             environment,
             signals,
@@ -178,6 +186,7 @@ impl Engine {
             if let Some(input) = self.inputs.pop_front()
                 && let Some(code) = self.handle(input)
             {
+                self.templates.ended().await;
                 if let Some(control) = self.control {
                     control.close().await;
                 }
@@ -202,9 +211,16 @@ impl Engine {
             // In this order: what has ended comes before what is to begin, and before news.
             biased;
             signal = self.signals.next() => self.signalled(signal),
-            exit = self.children.next_exit(&mut self.environment), if !reaped => {
+            ended = self.children.next(&mut self.environment), if !reaped => {
                 self.reaped = true;
-                exit
+                match ended {
+                    Ended::Job(input) => Some(input),
+                    Ended::Trial(template, check, status) => {
+                        self.templates.tried(template, check, status);
+                        None
+                    }
+                    Ended::Forgotten => None,
+                }
             }
             due = until(deadline) => {
                 self.time_loop(due);
@@ -228,6 +244,7 @@ impl Engine {
                 News::Voted(Vote::Demoted(election)) => Input::Demoted(election),
                 News::Voted(Vote::Resigned(election)) => Input::Resigned(election),
             }),
+            news = self.templates.next() => self.rendered(news),
             Some(_) = self.closing.join_next() => None,
             _ = until(self.tidy) => {
                 self.tidy = None;
@@ -328,7 +345,15 @@ impl Engine {
                     self.time_start(begun);
                     self.inputs.extend(failed);
                 }
+                Action::Heard(job) => self.children.heard(job),
+                // What keeps others company is healthy whenever we are: that is no news.
+                Action::Turned(job, _) if self.is_company(job) => {}
+                Action::Turned(job, event) => self.children.turned(job, event),
                 Action::Terminate(job) => self.children.terminate(job),
+                Action::Recycle(job) => {
+                    self.discovery.mark_unhealthy(job);
+                    self.children.recycle(job);
+                }
                 Action::Kill(job) => self.children.kill(job),
                 Action::KillCheck(job) => self.children.kill_check(job),
                 Action::Announce(job) => self.discovery.announce(job),
@@ -347,6 +372,7 @@ impl Engine {
                 }
                 Action::GaveUp(job) => self.children.gave_up(job, &self.awaited(job)),
                 Action::Decided(job, code) => self.children.decided(job, code),
+                Action::Condemned(job, code) => self.children.condemned(job, code),
                 Action::Overdue(job) => self.children.overdue(job),
                 Action::Retired => self.succeed(),
                 Action::Exit(code) => return Some(code),
@@ -369,8 +395,12 @@ impl Engine {
             wire::Event { time, source, event: event.to_owned() }
         });
         match event {
+            Trigger::Global(GlobalEvent::Startup) => self.templates.begin(self.discovery.catalog()),
             // Nothing reacts to changes any more, and the catalog's agent may be about to stop.
-            Trigger::Global(GlobalEvent::Shutdown) => self.discovery.watches.end(),
+            Trigger::Global(GlobalEvent::Shutdown) => {
+                self.discovery.watches.end();
+                self.end_templates();
+            }
             Trigger::Election(election, ElectionEvent::Elected) => {
                 if let Some((variable, token)) = self.discovery.elected(election) {
                     self.environment.add(&variable, &token.to_string());
@@ -387,10 +417,6 @@ impl Engine {
             Trigger::Global(GlobalEvent::ExitMaintenance) => {
                 log::info!("maintenance is over: services return to the catalog");
             }
-            // What keeps others company is healthy whenever we are: that is no news.
-            Trigger::Job(job, _) if self.is_company(job) => {}
-            Trigger::Job(job, JobEvent::Healthy) => self.children.checked(job, Health::Healthy),
-            Trigger::Job(job, JobEvent::Unhealthy) => self.children.checked(job, Health::Unhealthy),
             _ => {}
         }
     }

@@ -3,12 +3,7 @@
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path, sync::Arc, time::SystemTime};
 
 use catalog::{Catalog, Registrar};
-use config::{Secret, catalog::ConsulAddress};
-use consul::{Address, Consul, Tls};
-use etcd::Etcd;
-
-/// Where etcd listens, if its URL does not say.
-const ETCD_PORT: u16 = 2379;
+use config::catalog::ConsulAddress;
 
 /// A catalog and the task that keeps our instances registered there. It outlives a configuration
 /// whose successor names the same catalog.
@@ -39,16 +34,7 @@ impl Registry {
             }
             _ => {}
         }
-        let catalog: Arc<dyn Catalog> = match settings {
-            config::Catalog::Consul(settings) => {
-                let options = consul_options(settings);
-                Arc::new(Consul::build(options).map_err(|error| error.to_string())?)
-            }
-            config::Catalog::Etcd(settings) => {
-                let options = etcd_options(settings)?;
-                Arc::new(Etcd::build(options).map_err(|error| error.to_string())?)
-            }
-        };
+        let catalog = registry::client(settings)?;
         Ok(Registry { files, ..Registry::over(settings, catalog) })
     }
 
@@ -80,9 +66,10 @@ impl Registry {
 }
 
 /// A file as it was at a moment; `None`: there was none.
-type Stamp = Option<(u64, u64, SystemTime)>;
+pub(super) type Stamp = Option<(u64, u64, SystemTime)>;
 
-fn stamp(path: &Path) -> Stamp {
+/// A file as it is now.
+pub(super) fn stamp(path: &Path) -> Stamp {
     let file = fs::metadata(path).ok()?;
     Some((file.ino(), file.len(), file.modified().ok()?))
 }
@@ -111,67 +98,6 @@ fn files(settings: &config::Catalog) -> Vec<Stamp> {
         stamps.extend(paths.iter().map(|path| stamp(path)));
     }
     stamps
-}
-
-fn consul_options(settings: &config::catalog::Consul) -> consul::Options {
-    let token = settings.token.as_ref().map(|token| match token {
-        config::catalog::Token::Value(Secret(value)) => consul::Token::Value(value.clone()),
-        config::catalog::Token::File(path) => consul::Token::File(path.clone()),
-    });
-    let addresses = settings.addresses.iter().map(|address| match address {
-        ConsulAddress::Http { host, port } => Address::Http { host: host.clone(), port: *port },
-        ConsulAddress::Https { host, port, tls: settings } => {
-            Address::Https { host: host.clone(), port: *port, tls: tls(settings) }
-        }
-        ConsulAddress::Unix(path) => Address::Unix(path.clone()),
-    });
-    consul::Options {
-        token,
-        namespace: settings.namespace.clone(),
-        partition: settings.partition.clone(),
-        max_stale: settings.max_stale,
-        ..consul::Options::new(addresses.collect())
-    }
-}
-
-fn etcd_options(settings: &config::catalog::Etcd) -> Result<etcd::Options, String> {
-    let endpoints = settings.endpoints.iter().map(|url| endpoint(url, &settings.tls));
-    let endpoints: Vec<Address> = endpoints
-        .collect::<Option<_>>()
-        .ok_or_else(|| format!("etcd.endpoints: want URLs: {}", settings.endpoints.join(", ")))?;
-    Ok(etcd::Options {
-        username: settings.username.clone(),
-        password: settings.password.as_ref().map(|Secret(password)| password.clone()),
-        prefix: settings.prefix.clone(),
-        ..etcd::Options::new(endpoints)
-    })
-}
-
-/// A member's URL, as the configuration has it.
-fn endpoint(url: &str, settings: &config::catalog::Tls) -> Option<Address> {
-    let (scheme, authority) = url.split_once("://")?;
-    let (host, port) = match authority.rsplit_once(':') {
-        // The colons of an IPv6 address are within brackets.
-        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
-        _ => (authority, ETCD_PORT),
-    };
-    let host = host.trim_matches(['[', ']']).to_owned();
-    match scheme {
-        "http" => Some(Address::Http { host, port }),
-        "https" => Some(Address::Https { host, port, tls: tls(settings) }),
-        _ => None,
-    }
-}
-
-fn tls(tls: &config::catalog::Tls) -> Tls {
-    Tls {
-        ca_file: tls.ca_file.clone(),
-        ca_path: tls.ca_path.clone(),
-        client_cert: tls.client_cert.clone(),
-        client_key: tls.client_key.clone(),
-        server_name: tls.server_name.clone(),
-        insecure: tls.insecure,
-    }
 }
 
 #[cfg(test)]
@@ -212,19 +138,5 @@ mod tests {
         fs::write(authorities.join("more.pem"), "").unwrap();
         assert!(changed(), "an authority appeared");
         assert!(!changed(), "nothing has changed");
-    }
-
-    #[test]
-    fn where_members_listen() {
-        let text = |url| endpoint(url, &config::catalog::Tls::default()).unwrap().to_string();
-        for (url, expected) in [
-            ("http://etcd", "http://etcd:2379"),
-            ("http://etcd:4001", "http://etcd:4001"),
-            ("https://10.0.0.1:2379", "https://10.0.0.1:2379"),
-            ("http://[::1]", "http://[::1]:2379"),
-            ("http://[2001:db8::1]:2379", "http://[2001:db8::1]:2379"),
-        ] {
-            assert_eq!(text(url), expected);
-        }
     }
 }

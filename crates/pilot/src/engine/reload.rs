@@ -3,14 +3,14 @@
 
 use std::{path::Path, sync::Arc, time::Instant};
 
-use config::{Config, election::ElectionId, job::JobEvent, watch::WatchId};
+use config::{Config, election::ElectionId, job::JobEvent, template::TemplateId, watch::WatchId};
 use control::{Server, Socket};
 
-use super::{Engine, children::Plan, control::Control, discovery::Discovery};
+use super::{Engine, children::Plan, control::Control, discovery::Discovery, templates::Templates};
 use crate::{
     environment::Changes,
     logging,
-    machine::{Input, Kept, Machine, successor},
+    machine::{Input, Kept, Machine, namesake, successor},
     telemetry::Endpoint,
 };
 
@@ -21,6 +21,7 @@ pub(crate) type Reload = Box<dyn Fn(&Changes) -> Result<Config, String>>;
 pub(super) struct Successor {
     config: Arc<Config>,
     discovery: Discovery,
+    templates: Templates,
     plan: Plan,
     /// If it is another than the one that we have.
     endpoint: Option<Endpoint>,
@@ -71,6 +72,7 @@ impl Engine {
         };
         let discovery = Discovery::build(&config, Some(discovery))?;
         let plan = Plan::build(&config)?;
+        let templates = Templates::build(&config, &self.environment)?;
         // What the one that waits has taken already is passed on, if this one is good.
         let waits = self.next.as_ref();
         let waiting = waits.and_then(|next| next.endpoint.as_ref()).map(Endpoint::address);
@@ -100,7 +102,7 @@ impl Engine {
             endpoint = endpoint.or(waited.endpoint.filter(|had| Some(had.address()) == address));
             control = control.or(waited.control.filter(|had| Some(had.path()) == path));
         }
-        Ok(Successor { config: Arc::new(config), discovery, plan, endpoint, control })
+        Ok(Successor { config: Arc::new(config), discovery, templates, plan, endpoint, control })
     }
 
     /// If there is a next configuration and it can come, room is made for it. Whatever is queued
@@ -112,6 +114,10 @@ impl Engine {
         let next = self.next.take()?;
         // What is seen from now on is seen by the watches of the next configuration.
         self.discovery.watches.end();
+        let goes_on = self.discovery.asks_as(&next.discovery);
+        if !(goes_on && self.templates.are_as(&next.templates)) {
+            self.end_templates();
+        }
         let config = Arc::clone(&next.config);
         self.coming = Some(next);
         let actions = self.machine.retire(config, Instant::now());
@@ -121,10 +127,13 @@ impl Engine {
     /// The next configuration comes into force; what it keeps goes on.
     pub(super) fn succeed(&mut self) {
         let Some(coming) = self.coming.take() else { return };
-        let Successor { config, mut discovery, plan, endpoint, control } = coming;
+        let Successor { config, mut discovery, mut templates, plan, endpoint, control } = coming;
         discovery.watches.inherit(&self.discovery.watches);
+        templates.inherit(&mut self.templates);
         let seen = |watch| discovery.seen(watch);
-        let Some((machine, kept)) = self.machine.succeed(seen, Instant::now()) else { return };
+        let rendered = |template| templates.facts(template);
+        let succeeded = self.machine.succeed(seen, rendered, Instant::now());
+        let Some((machine, kept)) = succeeded else { return };
         self.translate(&kept, &config);
         let is_healthy = |job| {
             let health = machine.view(job).and_then(|view| view.health);
@@ -141,6 +150,7 @@ impl Engine {
         }
         self.machine = machine;
         self.discovery = discovery;
+        self.templates = templates;
         self.succeed_endpoint(&config, endpoint);
         self.succeed_control(&config, control);
         self.measure(&config);
@@ -166,7 +176,9 @@ impl Engine {
         let old = self.machine.config();
         let watch = |id: WatchId| successor(old, next, id);
         let inputs = std::mem::take(&mut self.inputs);
-        self.inputs = inputs.into_iter().filter_map(|input| kept.translate(input, watch)).collect();
+        let template = |id: TemplateId| namesake(old, next, id);
+        let translate = |input| kept.translate(input, watch, template);
+        self.inputs = inputs.into_iter().filter_map(translate).collect();
     }
 
     fn succeed_endpoint(&mut self, config: &Config, endpoint: Option<Endpoint>) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use config::{
     Generation,
     election::ElectionId,
-    job::{JobEvent, JobId, Need, When},
+    job::{JobEvent, JobId, Need, TemplateEvent, Trigger, When},
     watch::{Subject, WatchId},
 };
 use control::wire;
@@ -51,6 +51,7 @@ impl Engine {
             elections: (0..config.elections.len())
                 .filter_map(|index| self.election_status(ElectionId(index), &clock))
                 .collect(),
+            templates: self.templates.status(|at| clock.text(at)),
         }
     }
 
@@ -68,7 +69,7 @@ impl Engine {
             health: job.health.as_ref().map(|_| wire::HealthStatus {
                 status: health(&view),
                 since: clock.text(view.health.map_or(view.since, |(_, since)| since)),
-                output: self.children.said(id, view.health.map(|(event, _)| event)),
+                output: self.children.said(id),
             }),
             service: job.service.as_ref().map(|service| wire::ServiceStatus {
                 name: service.name.clone(),
@@ -84,7 +85,17 @@ impl Engine {
     pub(super) fn awaited(&self, id: JobId) -> String {
         let config = self.machine.config();
         let events = self.machine.awaited(id).into_iter();
-        let events: Vec<String> = events.map(|event| event::describe(event, config)).collect();
+        let describe = |event| {
+            let words = event::describe(event, config);
+            match event {
+                Trigger::Template(id, TemplateEvent::Changed) => {
+                    let obstacle = self.templates.obstacle(id).map(|why| format!(" (which {why})"));
+                    words + &obstacle.unwrap_or_default()
+                }
+                _ => words,
+            }
+        };
+        let events: Vec<String> = events.map(describe).collect();
         let when = config.jobs.get(id.0).map(|job| &job.when);
         let all = matches!(when, Some(When::On { need: Need::All, .. }));
         events.join(if all { " and " } else { " or " })

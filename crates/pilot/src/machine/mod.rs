@@ -32,19 +32,24 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 use config::{
     Config,
     election::ElectionId,
-    job::{GlobalEvent, Job, JobEvent, JobId, Restarts, SignalEvent, Trigger, WatchEvent, When},
+    job::{
+        GlobalEvent, Job, JobEvent, JobId, Restarts, SignalEvent, TemplateEvent, Trigger,
+        WatchEvent, When,
+    },
+    template::TemplateId,
     watch::WatchId,
 };
 use process::ExitStatus;
 
 use departure::Listing;
 use election::Candidacy;
-use health::Check;
+pub(crate) use health::Verdict;
+use health::{Check, Opinion, Recycling};
 pub(crate) use maintenance::Maintenance;
 pub(crate) use run::Reason;
 use run::Run;
 use stop::{Cause, StopStep};
-pub(crate) use succession::{Kept, successor};
+pub(crate) use succession::{Kept, namesake, successor};
 pub(crate) use view::{Candidate, JobView, State};
 
 /// Something that happened.
@@ -56,12 +61,14 @@ pub(crate) enum Input {
     Tick,
     /// A job's process has exited, or could not be started (status 126 or 127).
     Exited(JobId, ExitStatus),
-    /// The check with this number has exited, or could not be started.
-    Checked(JobId, CheckRun, ExitStatus),
+    /// The check with this number is over, or could not be started.
+    Checked(JobId, CheckRun, Verdict),
     /// The deregistration (or marking) with this number is over, one way or the other.
     Deregistered(JobId, Deregistration, Notified),
     /// A watch has seen a change; these instances are healthy now.
     Changed(WatchId, Instances),
+    /// Something has become of a template's file.
+    Rendered(TemplateId, TemplateEvent),
     /// We are elected.
     Elected(ElectionId),
     /// We are not elected any more.
@@ -121,6 +128,9 @@ pub(crate) enum Action {
     Spawn(JobId, Reason),
     /// Ask the job's process to stop.
     Terminate(JobId),
+    /// The same for a process that is unhealthy and is to be started again: those who look its
+    /// service up should not be sent there meanwhile.
+    Recycle(JobId),
     /// SIGKILL to the process group of the job.
     Kill(JobId),
     /// Start the job's check; report [`Input::Checked`] once for each.
@@ -133,6 +143,10 @@ pub(crate) enum Action {
     Passing(JobId),
     /// A check has failed: send no heartbeat.
     Failing(JobId),
+    /// A check's result has been taken: what it has said is what the job's check says now.
+    Heard(JobId),
+    /// A job is healthy or unhealthy from now on. For the log.
+    Turned(JobId, JobEvent),
     /// Take the service out; report [`Input::Deregistered`] once, and soon.
     Deregister(JobId, Deregistration),
     /// Let the service stay as a critical one; report [`Input::Deregistered`] once, and soon.
@@ -149,6 +163,8 @@ pub(crate) enum Action {
     Unreachable(JobId),
     /// The job's exit ends the program, with this code. For the log.
     Decided(JobId, u8),
+    /// The job is unhealthy, and that ends the program, with this code. For the log.
+    Condemned(JobId, u8),
     /// The job has waited as long as it may: it is complete without having run. For the log.
     GaveUp(JobId),
     /// A check without a time limit has been running for longer than its result would be good
@@ -182,6 +198,9 @@ pub(crate) struct JobState {
     run: Run,
     check: Check,
     checks: u64,
+    opinion: Opinion,
+    /// While its process is replaced for its health.
+    recycling: Option<Recycling>,
     stop: StopStep,
     listing: Listing,
     /// Restarts (or further periods) that are left.
@@ -281,6 +300,7 @@ impl Machine {
                 self.deregistered(job, number, notified, now);
             }
             Input::Changed(watch, instances) => self.changed(watch, instances),
+            Input::Rendered(template, event) => self.publish(Trigger::Template(template, event)),
             Input::Elected(election) => self.elected(election),
             Input::Demoted(election) => self.demoted(election),
             Input::Resigned(election) => self.resigned(election),
@@ -346,6 +366,7 @@ impl Machine {
         for id in self.ids() {
             self.tick_run(id, now);
             self.tick_check(id, now);
+            self.tick_recycling(id, now);
             self.tick_stop(id, now);
         }
         self.tick_elections(now);
@@ -441,6 +462,8 @@ impl JobState {
             run: Run::Waiting { give_up: None },
             check: Check::Off,
             checks: 0,
+            opinion: Opinion::new(now),
+            recycling: None,
             stop: StopStep::Live,
             listing: Listing::In,
             restarts: job.restarts,
@@ -459,7 +482,8 @@ impl JobState {
     }
 
     fn deadlines(&self) -> impl Iterator<Item = Option<Instant>> {
-        [self.run_deadline(), self.check.deadline(), self.stop.deadline()].into_iter()
+        let recycling = self.recycling.and_then(|recycling| recycling.kill);
+        [self.run_deadline(), self.check.deadline(), recycling, self.stop.deadline()].into_iter()
     }
 
     /// Whether the job's service belongs into the catalog, maintenance aside.

@@ -178,6 +178,7 @@ impl Machine {
         if let When::Every { interval, .. } = self.spec(id).when {
             self.job_mut(id).period = now.checked_add(interval);
         }
+        self.judge_anew(id, now);
         self.start_process(id, reason, now);
         self.advertise(id, now);
     }
@@ -209,6 +210,7 @@ impl Machine {
         if run.is_running() {
             job.ran = Ran::Yes;
             self.actions.push(Action::Spawn(id, reason));
+            self.judge_anew(id, now);
         }
     }
 
@@ -258,9 +260,13 @@ impl Machine {
     pub(super) fn exited(&mut self, id: JobId, status: ExitStatus, now: Instant) {
         let Run::Running { since, held, .. } = self.job(id).run else { return };
         let job = self.job_mut(id);
+        let recycled = job.recycling.is_some();
+        if let Some(recycling) = &mut job.recycling {
+            recycling.kill = None;
+        }
         job.run = Run::Idle;
         job.last_exit = Some((status, now));
-        job.failures = match status.success() {
+        job.failures = match status.success() && !recycled {
             true => 0,
             false if now.saturating_duration_since(since) >= STABLE => 1,
             false => job.failures.saturating_add(1),
@@ -269,7 +275,9 @@ impl Machine {
             id,
             if status.success() { JobEvent::ExitSuccess } else { JobEvent::ExitFailed },
         ));
-        let goes_on = self.job(id).stop == StopStep::Live && self.starts_again(id);
+        let live = self.job(id).stop == StopStep::Live;
+        let recycled = recycled && live && !matches!(self.phase, Phase::Stopping(_));
+        let goes_on = recycled || (live && self.starts_again(id));
         if !goes_on {
             self.judge(id, status, now);
         }
@@ -283,6 +291,11 @@ impl Machine {
             _ if stopping => {
                 self.job_mut(id).run = Run::Over;
                 self.complete(id, now);
+            }
+            // That it has ended was our will, and counts for nothing.
+            _ if recycled => {
+                let wait = self.backoff_of(id, Backoff::Exponential, now);
+                self.rest(id, held.unwrap_or(Reason::Restart), wait, now);
             }
             _ => self.after_run(id, held, now),
         }
@@ -358,16 +371,24 @@ impl Machine {
     }
 
     fn restart(&mut self, id: JobId, now: Instant) {
-        let failures = self.job(id).failures;
-        let wait = match self.spec(id).backoff {
+        let wait = self.backoff_of(id, self.spec(id).backoff, now);
+        self.rest(id, Reason::Restart, wait, now);
+    }
+
+    fn backoff_of(&self, id: JobId, backoff: Backoff, now: Instant) -> Duration {
+        match backoff {
             Backoff::None => Duration::ZERO,
-            Backoff::Exponential => jitter(backoff(failures), now, id),
-        };
+            Backoff::Exponential => jitter(pause(self.job(id).failures), now, id),
+        }
+    }
+
+    /// The process is started again after this long.
+    fn rest(&mut self, id: JobId, reason: Reason, wait: Duration, now: Instant) {
         match now.checked_add(wait) {
             Some(until) if !wait.is_zero() => {
-                self.job_mut(id).run = Run::Resting { until, reason: Reason::Restart };
+                self.job_mut(id).run = Run::Resting { until, reason };
             }
-            _ => self.start_again(id, Reason::Restart, now),
+            _ => self.start_again(id, reason, now),
         }
     }
 
@@ -397,7 +418,7 @@ fn spend(restarts: Restarts) -> Restarts {
 }
 
 /// The wait after so many failures in a row: 100 ms, doubling, at most 30 s.
-fn backoff(failures: u32) -> Duration {
+fn pause(failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
     BACKOFF_MIN.saturating_mul(1 << doublings).min(BACKOFF_MAX)
 }

@@ -287,10 +287,16 @@ impl Machine {
         } else if kill_after == KillAfter::AtOnce {
             self.actions.push(Action::Kill(id));
         } else {
-            self.actions.push(Action::Terminate(id));
+            let asked = self.job_mut(id).recycling.take();
+            // Some programs end at once, and badly, when they are asked twice.
+            if asked.is_none() {
+                self.actions.push(Action::Terminate(id));
+            }
             if let KillAfter::After(patience) = kill_after {
                 kill = now.checked_add(patience);
             }
+            let earlier = asked.and_then(|asked| asked.kill);
+            kill = kill.into_iter().chain(earlier).min();
         }
         self.job_mut(id).stop = StopStep::Terminating { kill };
     }

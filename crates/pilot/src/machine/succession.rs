@@ -12,9 +12,10 @@ use config::{
     Config, Generation,
     election::ElectionId,
     job::{
-        ElectionEvent, GlobalEvent, Job, JobEvent, JobId, Role, SignalEvent, StopAfter, Trigger,
-        WatchEvent, When,
+        ElectionEvent, GlobalEvent, Job, JobEvent, JobId, Role, SignalEvent, StopAfter,
+        TemplateEvent, Trigger, WatchEvent, When,
     },
+    template::TemplateId,
     watch::WatchId,
 };
 
@@ -51,20 +52,23 @@ impl Kept {
         self.elections().find(|(place, _)| *place == old).map(|(_, new)| new)
     }
 
-    /// What was heard under the old configuration in the terms of the new one; `watch` tells which
-    /// of its watches is which. `None`: it concerns nobody any more.
+    /// What was heard under the old configuration in the terms of the new one; `watch` and
+    /// `template` tell which of its watches and templates is which. `None`: it concerns nobody any
+    /// more.
     pub(crate) fn translate(
         &self,
         input: Input,
         watch: impl Fn(WatchId) -> Option<WatchId>,
+        template: impl Fn(TemplateId) -> Option<TemplateId>,
     ) -> Option<Input> {
         Some(match input {
             Input::Exited(job, status) => Input::Exited(self.new_place(job)?, status),
-            Input::Checked(job, run, status) => Input::Checked(self.new_place(job)?, run, status),
+            Input::Checked(job, run, verdict) => Input::Checked(self.new_place(job)?, run, verdict),
             Input::Deregistered(job, number, notified) => {
                 Input::Deregistered(self.new_place(job)?, number, notified)
             }
             Input::Changed(id, instances) => Input::Changed(watch(id)?, instances),
+            Input::Rendered(id, event) => Input::Rendered(template(id)?, event),
             Input::Elected(id) => Input::Elected(self.place_of_election(id)?),
             Input::Demoted(id) => Input::Demoted(self.place_of_election(id)?),
             Input::Resigned(id) => Input::Resigned(self.place_of_election(id)?),
@@ -208,10 +212,11 @@ impl Machine {
 
     /// The machine of the next configuration, once this one has answered [`Action::Retired`], and
     /// which jobs it has kept. `seen` tells what a watch of the next configuration has seen last,
-    /// `None` if it has seen nothing yet.
+    /// and `rendered` what has become of a template so far and still stands.
     pub(crate) fn succeed(
         &mut self,
         seen: impl Fn(WatchId) -> Option<Instances>,
+        rendered: impl Fn(TemplateId) -> Vec<TemplateEvent>,
         now: Instant,
     ) -> Option<(Machine, Kept)> {
         let Successor { config, kept, signals } = self.successor.take()?;
@@ -240,7 +245,8 @@ impl Machine {
             job.move_watches(|watch| successor(&self.config, &next_config, watch));
         }
         next.verdict.first_failure = next.failure_of_the_past();
-        next.heritage = Heritage { facts: next.facts(&kept, seen), kept: kept.clone(), signals };
+        let facts = next.facts(&kept, seen, rendered);
+        next.heritage = Heritage { facts, kept: kept.clone(), signals };
         Some((next, kept))
     }
 
@@ -255,7 +261,12 @@ impl Machine {
     }
 
     /// What has happened already and still stands, so that new jobs need not wait for it.
-    fn facts(&mut self, kept: &Kept, seen: impl Fn(WatchId) -> Option<Instances>) -> Vec<Trigger> {
+    fn facts(
+        &mut self,
+        kept: &Kept,
+        seen: impl Fn(WatchId) -> Option<Instances>,
+        rendered: impl Fn(TemplateId) -> Vec<TemplateEvent>,
+    ) -> Vec<Trigger> {
         let mut facts = Vec::new();
         for (_, id) in kept.pairs() {
             let job = self.job(id);
@@ -291,6 +302,9 @@ impl Machine {
             };
             facts.extend([WatchEvent::Changed, instances].map(|event| Trigger::Watch(id, event)));
         }
+        for id in (0..self.config.templates.len()).map(TemplateId) {
+            facts.extend(rendered(id).into_iter().map(|event| Trigger::Template(id, event)));
+        }
         let leading = self.election_ids().filter(|id| self.leads(*id));
         facts.extend(leading.map(|id| Trigger::Election(id, ElectionEvent::Elected)));
         if self.told == Maintenance::On {
@@ -325,6 +339,12 @@ pub(crate) fn successor(old: &Config, next: &Config, watch: WatchId) -> Option<W
             && (next.generation == Generation::V3 || other.subject == known.subject)
     };
     next.watches.iter().position(same).map(WatchId)
+}
+
+/// The template of the next configuration that has this one's name.
+pub(crate) fn namesake(old: &Config, next: &Config, template: TemplateId) -> Option<TemplateId> {
+    let known = old.templates.get(template.0)?;
+    next.templates.iter().position(|other| other.name == known.name).map(TemplateId)
 }
 
 /// Which jobs of `next` are unchanged ones of `old`. Of those some may have waited in vain.

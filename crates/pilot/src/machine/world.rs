@@ -10,12 +10,16 @@ use std::{
 use config::{
     Config, Generation,
     election::ElectionId,
-    job::{Announce, ElectionEvent, JobEvent, JobId, Notice, Role, Trigger},
+    job::{
+        Announce, ElectionEvent, JobEvent, JobId, Notice, OnFailure, Role, TemplateEvent, Trigger,
+    },
 };
 use process::ExitStatus;
 
 pub(super) use super::samples::{configuration, election, health, job, on, service};
-use super::{Action, CheckRun, Deregistration, Input, Machine, Maintenance, Notified, Reason};
+use super::{
+    Action, CheckRun, Deregistration, Input, Machine, Maintenance, Notified, Reason, Verdict,
+};
 
 /// How one process behaves.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +36,7 @@ pub(super) struct Behaviour {
 #[derive(Clone, Debug, PartialEq)]
 enum Due {
     Exit(JobId, ExitStatus),
-    CheckExit(JobId, CheckRun, ExitStatus),
+    CheckEnd(JobId, CheckRun, Verdict),
     Deregistered(JobId, Deregistration, Notified),
     Resigned(ElectionId),
     External(Input),
@@ -77,7 +81,16 @@ pub(super) struct World {
     lost: Option<ElectionId>,
     /// When we have left elections.
     pub(super) resignations: Vec<(Duration, ElectionId)>,
-    last_check: BTreeMap<JobId, bool>,
+    /// What checks have found since what they judge has started: when each began, and the result.
+    results: BTreeMap<JobId, Vec<(Instant, Verdict)>>,
+    /// What jobs are by that, and since when.
+    states: BTreeMap<JobId, (JobEvent, Instant)>,
+    /// How often each was said to be well in the catalog.
+    pub(super) heartbeats: BTreeMap<JobId, usize>,
+    /// Jobs whose process is replaced for its health.
+    recycling: BTreeSet<JobId>,
+    /// How often that was begun.
+    pub(super) recycled: BTreeMap<JobId, usize>,
     killed: BTreeSet<JobId>,
     pub(super) published: Vec<(Duration, Trigger)>,
     pub(super) check_time: Duration,
@@ -126,7 +139,11 @@ impl World {
             given_up: BTreeSet::new(),
             lost: None,
             resignations: Vec::new(),
-            last_check: BTreeMap::new(),
+            results: BTreeMap::new(),
+            states: BTreeMap::new(),
+            heartbeats: BTreeMap::new(),
+            recycling: BTreeSet::new(),
+            recycled: BTreeMap::new(),
             killed: BTreeSet::new(),
             published: Vec::new(),
             check_time: Duration::from_millis(30),
@@ -195,12 +212,11 @@ impl World {
                     .retain(|(_, due)| !matches!(due, Due::Exit(other, _) if *other == job));
                 self.input(Input::Exited(job, status));
             }
-            Due::CheckExit(job, run, status) => {
-                if self.checking.get(&job).is_some_and(|(number, _)| *number == run) {
-                    self.checking.remove(&job);
-                    self.last_check.insert(job, status.success());
+            Due::CheckEnd(job, run, verdict) => {
+                if let Some((_, since)) = self.checking.remove(&job) {
+                    self.results.entry(job).or_default().push((since, verdict));
                 }
-                self.input(Input::Checked(job, run, status));
+                self.input(Input::Checked(job, run, verdict));
             }
             Due::Deregistered(job, number, notified) => {
                 // It may be wanted again already, and this the answer to an earlier request.
@@ -250,7 +266,8 @@ impl World {
     fn succeed(&mut self) {
         self.cut = None;
         let seen = |_| Some(super::Instances::Some);
-        let (machine, kept) = self.machine.succeed(seen, self.now).expect("a successor");
+        let rendered = |_| vec![TemplateEvent::Changed];
+        let (machine, kept) = self.machine.succeed(seen, rendered, self.now).expect("a successor");
         let (old, new) = (Arc::clone(&self.config), Arc::clone(machine.config()));
         let place = |id: JobId| kept.new_place(id);
         let left: Vec<_> = self.running.keys().filter(|id| place(**id).is_none()).collect();
@@ -288,7 +305,13 @@ impl World {
         self.terminated.clear();
         self.running = moved(&self.running, place);
         self.checking = moved(&self.checking, place);
-        self.last_check = moved(&self.last_check, place);
+        self.results = moved(&self.results, place);
+        self.states = moved(&self.states, place);
+        self.recycling = moved_set(&self.recycling);
+        self.recycled = moved(&self.recycled, |id| {
+            let name = &old.jobs[id.0].name;
+            new.jobs.iter().position(|job| job.name == *name).map(JobId)
+        });
         self.registered = moved_set(&self.registered);
         self.withdrawn = moved_set(&self.withdrawn);
         self.marked = moved_set(&self.marked);
@@ -299,7 +322,7 @@ impl World {
             .filter_map(|(at, due)| {
                 let due = match due {
                     Due::Exit(id, status) => Due::Exit(place(id)?, status),
-                    Due::CheckExit(id, run, status) => Due::CheckExit(place(id)?, run, status),
+                    Due::CheckEnd(id, run, verdict) => Due::CheckEnd(place(id)?, run, verdict),
                     Due::Deregistered(id, number, notified) => {
                         Due::Deregistered(place(id)?, number, notified)
                     }
@@ -365,20 +388,22 @@ impl World {
                     "two checks of job {job:?} at once"
                 );
                 self.checks.entry(job).or_default().push(self.now - self.begin);
-                let code = if self.draw().code == 1 { 1 } else { 0 };
-                let exit = Due::CheckExit(job, run, ExitStatus::Code(code));
-                self.schedule.push((self.now + self.check_time, exit));
+                assert!(!self.recycling.contains(&job), "{job:?} is checked while it is replaced");
+                let end = Due::CheckEnd(job, run, Verdict::of(self.draw().code != 1));
+                self.schedule.push((self.now + self.check_time, end));
             }
             Action::KillCheck(job) => {
-                let (run, _) = self.checking.remove(&job).expect("a check to kill is running");
-                for (at, due) in &mut self.schedule {
-                    if matches!(due, Due::CheckExit(other, number, _) if *other == job && *number == run)
-                    {
-                        *at = self.now;
-                        *due = Due::CheckExit(job, run, ExitStatus::Signal(9));
-                    }
-                }
+                let (run, since) = self.checking.remove(&job).expect("a check to kill is running");
+                // It counts if it was for its time, and not if nobody wants to know.
+                self.results.entry(job).or_default().push((since, Verdict::Failed));
+                self.schedule.retain(|(_, due)| {
+                    !matches!(due, Due::CheckEnd(other, number, _) if *other == job && *number == run)
+                });
+                self.schedule.push((self.now, Due::CheckEnd(job, run, Verdict::Failed)));
             }
+            Action::Heard(_) | Action::Condemned(..) => {}
+            Action::Turned(job, event) => self.turns(job, event),
+            Action::Recycle(job) => self.recycles(job),
             Action::Terminate(job) => {
                 assert!(
                     self.running.contains_key(&job),
@@ -411,8 +436,10 @@ impl World {
             }
             Action::Announce(job) | Action::Passing(job) => {
                 if action == Action::Passing(job) {
-                    let last = self.last_check.get(&job).copied();
-                    assert_ne!(last, Some(false), "{job:?} has failed its check");
+                    let state = self.states.get(&job).map(|(state, _)| *state);
+                    assert_eq!(state, Some(JobEvent::Healthy), "a heartbeat for {job:?}");
+                    assert!(!self.recycling.contains(&job), "a heartbeat for {job:?}");
+                    *self.heartbeats.entry(job).or_default() += 1;
                 }
                 let on = self.machine.maintenance() == super::Maintenance::On;
                 assert!(!on, "{job:?} enters the catalog during maintenance");
@@ -422,8 +449,10 @@ impl World {
                 self.registered.insert(job);
             }
             Action::Failing(job) => {
-                let last = self.last_check.get(&job).copied();
-                assert_eq!(last, Some(false), "{job:?} has not failed its check");
+                let state = self.states.get(&job).map(|(state, _)| *state);
+                assert_eq!(state, Some(JobEvent::Unhealthy), "{job:?} is not unhealthy");
+                let last = self.results[&job].last().map(|(_, verdict)| *verdict);
+                assert_eq!(last, Some(Verdict::Failed), "{job:?} has not failed its check");
             }
             Action::Overdue(_) => self.overdue.push(self.now - self.begin),
             Action::Watch(_) | Action::Decided(..) => {}
@@ -525,6 +554,13 @@ impl World {
             "two processes of job {job:?} at once"
         );
         *self.spawns.entry(job).or_default() += 1;
+        self.recycling.remove(&job);
+        if let Some(health) = &self.config.jobs[job.0].health
+            && (health.on_failure == OnFailure::Restart || !health.start_period.is_zero())
+        {
+            self.states.remove(&job);
+            self.results.remove(&job);
+        }
         if self.stopping {
             let hook = self.config.jobs[job.0].when.triggers().any(|trigger| {
                 trigger.is_of_the_end()
@@ -539,7 +575,50 @@ impl World {
         }
     }
 
+    /// As many results as it takes have led to that, and none that does not count.
+    fn turns(&mut self, job: JobId, event: JobEvent) {
+        let health = self.config.jobs[job.0].health.as_ref().expect("a check");
+        let before = self.states.insert(job, (event, self.now));
+        assert_ne!(before.map(|(state, _)| state), Some(event), "{job:?} turns to what it is");
+        let (verdict, needed) = match event {
+            JobEvent::Healthy => (Verdict::Passed, health.successes),
+            _ => (Verdict::Failed, health.failures),
+        };
+        let results = self.results.get(&job).map_or(&[][..], Vec::as_slice);
+        let anew = health.on_failure == OnFailure::Restart || !health.start_period.is_zero();
+        let begun = self.running.get(&job).copied().filter(|_| anew);
+        let tried = results.iter().position(|(since, verdict)| {
+            *verdict == Verdict::Passed && begun.is_none_or(|begun| *since >= begun)
+        });
+        let counts = |(nth, (since, verdict)): &(usize, &(Instant, Verdict))| {
+            let settled = begun.is_none_or(|begun| *since >= begun + health.start_period);
+            let of_this = begun.is_none_or(|begun| *since >= begun);
+            of_this && (*verdict == Verdict::Passed || settled || tried.is_some_and(|at| at < *nth))
+        };
+        let counted = results.iter().enumerate().filter(counts);
+        let in_a_row = counted.rev().take_while(|(_, (_, other))| *other == verdict).count();
+        assert!(in_a_row >= needed as usize, "{job:?} turns after {in_a_row} of {needed}");
+    }
+
+    /// It has just turned unhealthy, and runs.
+    fn recycles(&mut self, job: JobId) {
+        let health = self.config.jobs[job.0].health.as_ref().expect("a check");
+        assert_eq!(health.on_failure, OnFailure::Restart, "{job:?}");
+        assert_eq!(self.states.get(&job), Some(&(JobEvent::Unhealthy, self.now)), "{job:?}");
+        assert!(self.running.contains_key(&job), "{job:?} is replaced, and does not run");
+        assert!(!self.stopping, "{job:?} is replaced while everything stops");
+        assert!(self.recycling.insert(job), "{job:?} is replaced twice");
+        *self.recycled.entry(job).or_default() += 1;
+        if let Some(after) = self.draw().obeys {
+            let exit = Due::Exit(job, ExitStatus::Signal(15));
+            self.schedule.push((self.now + after, exit));
+        }
+    }
+
     fn hear(&mut self, event: Trigger) {
+        if let Trigger::Job(job, state @ (JobEvent::Healthy | JobEvent::Unhealthy)) = event {
+            assert_eq!(self.states.get(&job).map(|(state, _)| *state), Some(state), "{job:?}");
+        }
         if let Trigger::Job(job, JobEvent::Stopped) = event {
             assert!(!self.running.contains_key(&job), "{job:?} has `stopped` and is running");
             let stopping = Trigger::Job(job, JobEvent::Stopping);

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::decode::authority;
+
 /// What an address may be.
 pub(super) const RULE: &str = "want host:port, http://host:port, https://host:port or unix:///path";
 
@@ -66,34 +68,13 @@ pub(super) fn parse(text: &str) -> Result<Address, &'static str> {
         Some(_) => return Err("has an unknown scheme"),
     };
     let authority = rest.strip_suffix('/').unwrap_or(rest);
-    if authority.contains('@') {
-        return Err("has a user in it");
-    }
-    if authority.contains(['/', '?', '#']) {
+    if authority.contains(['/', '?', '#']) && !authority.contains('@') {
         return Err("has more than a host and a port");
     }
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(bracketed) => {
-            let (host, behind) = bracketed.split_once(']').ok_or("has no ] after its address")?;
-            (host, behind)
-        }
-        None => authority
-            .split_at_checked(authority.find(':').unwrap_or(authority.len()))
-            .unwrap_or((authority, "")),
-    };
-    if host.is_empty() || host.contains(char::is_whitespace) {
-        return Err("has no host");
+    match authority::parse(authority)? {
+        (_, None) if scheme.is_none() => Err("has no port"),
+        (host, port) => Ok(Address::Tcp { scheme, host, port }),
     }
-    let port = match port.strip_prefix(':') {
-        Some(port) => match port.parse() {
-            Ok(0) | Err(_) => return Err("has no port from 1 to 65535"),
-            Ok(port) => Some(port),
-        },
-        None if !port.is_empty() => return Err("has no : before its port"),
-        None if scheme.is_none() => return Err("has no port"),
-        None => None,
-    };
-    Ok(Address::Tcp { scheme, host: host.into(), port })
 }
 
 #[cfg(test)]
@@ -136,6 +117,8 @@ mod tests {
             "http://consul:8500/v1",
             "http://me:secret@consul:8500",
             "::1:8500",
+            "[consul]:8500",
+            "con sul:8500",
             "[::1:8500",
             "[::1]8500",
         ] {

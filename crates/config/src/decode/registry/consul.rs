@@ -7,14 +7,14 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{
-    address::{self, Address, Scheme},
-    tls::{FileTls, check_pair, tls},
-};
+use super::address::{self, Address, Scheme};
 use crate::{
     Host, Secret,
     catalog::{Consul, ConsulAddress, Tls, Token},
-    decode::{Field, Object, Report},
+    decode::{
+        Field, Object, Report,
+        tls::{FileTls, check_pair, tls},
+    },
     json5::Value,
 };
 

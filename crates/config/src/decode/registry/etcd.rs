@@ -1,13 +1,13 @@
 //! `etcd`. No variables speak of it: what differs from host to host is put in by templates.
 
-use super::{
-    address::{self, Address, Scheme},
-    tls::{FileTls, check_pair, tls},
-};
+use super::address::{self, Address, Scheme};
 use crate::{
     Secret,
     catalog::{Etcd, Tls},
-    decode::{Field, Object},
+    decode::{
+        Field, Object,
+        tls::{check_pair, tls},
+    },
     json5::Value,
 };
 
@@ -38,7 +38,7 @@ pub(super) fn of_field(field: &Field<'_>) -> Etcd {
     let addresses = endpoints(&mut object);
     if let Some(tls) = tls {
         if addresses.iter().any(|address| address.is_https(fallback)) {
-            etcd.tls = client(tls);
+            etcd.tls = tls.alone();
             let rule = "want both clientcert and clientkey";
             check_pair(&etcd.tls, object.report(), "etcd.tls", rule);
         } else if !addresses.is_empty() {
@@ -80,15 +80,4 @@ fn endpoints(object: &mut Object<'_>) -> Vec<Address> {
         }
     }
     addresses
-}
-
-fn client(tls: FileTls) -> Tls {
-    Tls {
-        ca_file: tls.ca_file,
-        ca_path: tls.ca_path,
-        client_cert: tls.client_cert,
-        client_key: tls.client_key,
-        server_name: tls.server_name,
-        insecure: tls.verify == Some(false),
-    }
 }

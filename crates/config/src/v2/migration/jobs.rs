@@ -1,6 +1,7 @@
 //! The jobs of a migrated file, and what goes with them.
 
 use super::{
+    TLS,
     document::{Object, Out},
     is_empty, scalar,
     template::has_actions,
@@ -16,6 +17,22 @@ use crate::{
     v2::file::{Backend, File},
 };
 
+const HEALTH: Keys = Keys(&[
+    ("exec", LEAF),
+    ("http", LEAF),
+    ("method", LEAF),
+    ("headers", LEAF),
+    ("expect", LEAF),
+    ("tls", TLS),
+    ("tcp", LEAF),
+    ("grpc", LEAF),
+    ("file", FILE),
+    ("startPeriod", LEAF),
+    ("failures", LEAF),
+    ("successes", LEAF),
+    ("onFailure", LEAF),
+]);
+const FILE: Keys = Keys(&[("path", LEAF), ("youngerThan", LEAF)]);
 const DRAIN: Keys = Keys(&[("time", LEAF), ("mark", LEAF)]);
 /// What a sensor and a metric have in common.
 const METRIC: [&str; 8] =
@@ -198,14 +215,18 @@ impl<'a> Writer<'a> {
                 job.set_some("drain", self.tree.take(node, "drain", &DRAIN));
             }
             job.set_some("when", self.after_start());
-            job.set("health", self.health(node, advertised.health.is_some()));
+            job.set("health", self.health(node, advertised.health.command().is_some()));
             self.push(job);
         }
     }
 
     fn health(&self, node: &Node, has_command: bool) -> Out {
         let mut health = Object::default();
-        health.set_some("exec", self.tree.take(node, "health", &LEAF));
+        match self.tree.take(node, "health", &HEALTH) {
+            Some(Out::Object(check)) => health = check,
+            Some(command) => health.set("exec", command),
+            None => {}
+        }
         health.set_some("interval", self.tree.take(node, "poll", &LEAF));
         health.set_some("ttl", self.tree.take(node, "ttl", &LEAF));
         match self.timeout(node) {

@@ -3,6 +3,7 @@
 mod application;
 mod departure;
 mod elections;
+mod health;
 mod jobs;
 mod random;
 mod succession;

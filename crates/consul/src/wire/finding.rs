@@ -1,0 +1,202 @@
+//! The agent's JSON about everything that templates ask for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use catalog::{
+    Endpoint, Error, HealthCheck, Listed, Node, NodeService, NodeServices, Pair, Status, Weights,
+};
+
+use super::{ServiceIn, nonsense, port, value};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EndpointIn {
+    node: NodeIn,
+    service: ServiceIn,
+    #[serde(default)]
+    checks: Option<Vec<CheckIn>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct NodeIn {
+    #[serde(rename = "ID")]
+    id: String,
+    node: String,
+    address: String,
+    datacenter: String,
+    tagged_addresses: Option<BTreeMap<String, String>>,
+    meta: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct CheckIn {
+    #[serde(rename = "CheckID")]
+    check_id: String,
+    name: String,
+    status: String,
+    notes: String,
+    output: String,
+    #[serde(rename = "ServiceID")]
+    service_id: String,
+    service_name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NodeServicesIn {
+    node: NodeIn,
+    #[serde(default)]
+    services: Option<BTreeMap<String, ServiceIn>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SelfIn {
+    config: ConfigIn,
+    #[serde(default)]
+    debug_config: DebugConfigIn,
+}
+
+#[derive(Deserialize, Default)]
+struct DebugConfigIn {
+    #[serde(rename = "HTTPMaxConnsPerClient", default)]
+    http_max_conns_per_client: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ConfigIn {
+    node_name: String,
+}
+
+/// Answer of `health/service/NAME`.
+pub(crate) fn endpoints(body: &[u8]) -> Result<Vec<Endpoint>, Error> {
+    let found: Vec<EndpointIn> = read(body)?;
+    Ok(found.into_iter().map(endpoint).collect())
+}
+
+fn endpoint(found: EndpointIn) -> Endpoint {
+    let EndpointIn { node, service, checks } = found;
+    Endpoint {
+        id: service.id,
+        name: service.service,
+        address: if service.address.is_empty() { node.address.clone() } else { service.address },
+        port: port(service.port),
+        tags: service.tags.unwrap_or_default(),
+        meta: service.meta.unwrap_or_default(),
+        weights: Weights { passing: service.weights.passing, warning: service.weights.warning },
+        node: self::node(node),
+        checks: checks.unwrap_or_default().into_iter().map(check).collect(),
+    }
+}
+
+fn node(found: NodeIn) -> Arc<Node> {
+    Arc::new(Node {
+        id: found.id,
+        name: found.node,
+        address: found.address,
+        datacenter: found.datacenter,
+        tagged_addresses: found.tagged_addresses.unwrap_or_default(),
+        meta: found.meta.unwrap_or_default(),
+    })
+}
+
+fn check(found: CheckIn) -> HealthCheck {
+    HealthCheck {
+        id: found.check_id,
+        name: found.name,
+        status: match found.status.as_str() {
+            "passing" => Status::Passing,
+            "warning" => Status::Warning,
+            // Maintenance is a critical check. What has another name is not known to be well.
+            _ => Status::Critical,
+        },
+        notes: found.notes,
+        output: found.output,
+        service_id: found.service_id,
+        service_name: found.service_name,
+    }
+}
+
+/// Answer of `catalog/services`.
+pub(crate) fn listed(body: &[u8]) -> Result<Vec<Listed>, Error> {
+    let found: BTreeMap<String, Option<Vec<String>>> = read(body)?;
+    let listed = |(name, tags): (String, Option<Vec<String>>)| {
+        let mut tags = tags.unwrap_or_default();
+        // Consul has them in another order each time.
+        tags.sort_unstable();
+        Listed { name, tags }
+    };
+    Ok(found.into_iter().map(listed).collect())
+}
+
+/// Answer of `catalog/node/NAME`.
+pub(crate) fn node_services(body: &[u8]) -> Result<Option<NodeServices>, Error> {
+    let found: Option<NodeServicesIn> = read(body)?;
+    let Some(NodeServicesIn { node, services }) = found else { return Ok(None) };
+    let service = |service: ServiceIn| NodeService {
+        id: service.id,
+        name: service.service,
+        address: service.address,
+        port: port(service.port),
+        tags: service.tags.unwrap_or_default(),
+        meta: service.meta.unwrap_or_default(),
+        enable_tag_override: service.enable_tag_override,
+    };
+    let mut services: Vec<NodeService> =
+        services.unwrap_or_default().into_values().map(service).collect();
+    services.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    Ok(Some(NodeServices { node: self::node(node), services }))
+}
+
+/// Answer of `catalog/nodes`.
+pub(crate) fn nodes(body: &[u8]) -> Result<Vec<Arc<Node>>, Error> {
+    let found: Vec<NodeIn> = read(body)?;
+    Ok(found.into_iter().map(node).collect())
+}
+
+/// Answer of `catalog/datacenters`.
+pub(crate) fn datacenters(body: &[u8]) -> Result<Vec<String>, Error> {
+    let mut found: Vec<String> = read(body)?;
+    // Consul has them in the order of their distances.
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Answer of `kv/KEY` with all that is known of the keys.
+pub(crate) fn pairs(body: &[u8]) -> Result<Vec<Pair>, Error> {
+    let pair = |found: super::PairIn| {
+        Ok(Pair {
+            value: value(&found)?,
+            key: found.key,
+            flags: found.flags,
+            create_index: found.create_index,
+            modify_index: found.modify_index,
+            lock_index: found.lock_index,
+            session: found.session.unwrap_or_default(),
+        })
+    };
+    super::pairs(body)?.into_iter().map(pair).collect()
+}
+
+/// The node's name in the answer of `agent/self`.
+pub(crate) fn own_name(body: &[u8]) -> Result<String, Error> {
+    let found: SelfIn = read(body)?;
+    Ok(found.config.node_name)
+}
+
+/// How many connections the agent takes from one address, in the answer of `agent/self`. `None`: any
+/// number, or nobody says.
+pub(crate) fn connections(body: &[u8]) -> Result<Option<usize>, Error> {
+    let found: SelfIn = read(body)?;
+    Ok(Some(found.debug_config.http_max_conns_per_client).filter(|limit| *limit > 0))
+}
+
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
+    serde_json::from_slice(body).map_err(nonsense)
+}

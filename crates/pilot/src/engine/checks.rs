@@ -1,0 +1,237 @@
+//! What a job's checks say: in the log when that changes, and to whoever asks.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use config::{Job, job::JobEvent};
+use process::{ExitStatus, Pid, SpawnError, Tail};
+use tokio::task::AbortHandle;
+
+use super::{
+    probes::Probe,
+    program::{Place, Program},
+};
+
+/// How a job is checked, and what its last check has said.
+pub(super) struct Check {
+    job: String,
+    /// `None`: not at all, or it always passes.
+    means: Option<Means>,
+    /// From when until then the check that runs.
+    running: Option<(Doer, Instant)>,
+    /// How long the last check took.
+    took: Option<Duration>,
+    /// What the last check has written.
+    said: Tail,
+    /// Until a check that was started counts: what the one before has said.
+    earlier: Option<String>,
+    outcome: Outcome,
+    health: Health,
+}
+
+/// What a check does.
+#[derive(Clone)]
+pub(super) enum Means {
+    /// It runs this.
+    Command(Arc<Program>),
+    /// It does this itself.
+    Probe(Arc<Probe>),
+}
+
+/// Who does a check.
+#[derive(Clone)]
+pub(super) enum Doer {
+    /// A process.
+    Process(Pid),
+    /// A task.
+    Task(AbortHandle),
+}
+
+/// How the last check ended, in the words of the log.
+enum Outcome {
+    /// Its process exited, or it is still at it.
+    Exited(ExitStatus),
+    /// It has found this: what is well, or what is not.
+    Found(Result<String, String>),
+    /// It was killed, for its time or because its result no longer counts.
+    Overdue,
+    /// It could not be started.
+    Impossible(SpawnError),
+}
+
+/// The last result that was taken for true.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Health {
+    /// Nothing has been checked yet.
+    Unknown,
+    /// It passed.
+    Healthy,
+    /// It failed.
+    Unhealthy,
+}
+
+impl Check {
+    /// Prepares a job's check.
+    ///
+    /// # Errors
+    /// Certificates cannot be read, or something else about it cannot be used.
+    pub(super) fn build(job: &Job, place: &Arc<Place>) -> Result<Check, String> {
+        let said = Tail::new();
+        let means = match &job.health {
+            None => None,
+            Some(health) => match health.command() {
+                Some(command) => {
+                    let program =
+                        Program::new(&job.name, command, health.streams, place, Some(&said));
+                    Some(Means::Command(Arc::new(program)))
+                }
+                None => Probe::build(health)
+                    .map_err(|error| format!("jobs ({}): health: {error}", job.name))?
+                    .map(|probe| Means::Probe(Arc::new(probe))),
+            },
+        };
+        Ok(Check {
+            job: job.name.clone(),
+            means,
+            running: None,
+            took: None,
+            said,
+            earlier: None,
+            outcome: Outcome::Exited(ExitStatus::Code(0)),
+            health: Health::Unknown,
+        })
+    }
+
+    /// What it does.
+    pub(super) fn means(&self) -> Option<Means> {
+        self.means.clone()
+    }
+
+    /// The command, if it is one.
+    pub(super) fn program(&self) -> Option<&Program> {
+        match &self.means {
+            Some(Means::Command(program)) => Some(program),
+            _ => None,
+        }
+    }
+
+    /// Who does the check that runs.
+    pub(super) fn doer(&self) -> Option<Doer> {
+        self.running.as_ref().map(|(doer, _)| doer.clone())
+    }
+
+    /// One is about to start.
+    pub(super) fn prepare(&mut self) {
+        // One that was abandoned has not become the last one.
+        if self.earlier.is_none() {
+            self.earlier = Some(self.last_words());
+        }
+        self.said.clear();
+    }
+
+    /// It has started.
+    pub(super) fn started(&mut self, doer: Doer) {
+        self.running = Some((doer, Instant::now()));
+        self.outcome = Outcome::Exited(ExitStatus::Code(0));
+    }
+
+    /// It could not be started.
+    pub(super) fn impossible(&mut self, error: SpawnError) {
+        self.earlier = None;
+        self.outcome = Outcome::Impossible(error);
+    }
+
+    /// It is to end.
+    pub(super) fn killed(&mut self) {
+        self.outcome = Outcome::Overdue;
+    }
+
+    /// A check's process has exited.
+    pub(super) fn exited(&mut self, process: Pid, status: ExitStatus) {
+        let is_its = |doer: &Doer| matches!(doer, Doer::Process(pid) if *pid == process);
+        self.over(is_its, Outcome::Exited(status));
+    }
+
+    /// A check's task has ended; `None`: it was to end.
+    pub(super) fn found(&mut self, task: tokio::task::Id, found: Option<Result<String, String>>) {
+        let is_its = |doer: &Doer| matches!(doer, Doer::Task(handle) if handle.id() == task);
+        self.over(is_its, found.map_or(Outcome::Overdue, Outcome::Found));
+    }
+
+    fn over(&mut self, is_its: impl Fn(&Doer) -> bool, outcome: Outcome) {
+        if let Some((_, since)) = self.running.take_if(|(doer, _)| is_its(doer)) {
+            self.took = Some(since.elapsed());
+            if !matches!(self.outcome, Outcome::Overdue) {
+                self.outcome = outcome;
+            }
+        }
+    }
+
+    /// The last one has been heard.
+    pub(super) fn heard(&mut self) {
+        self.earlier = None;
+    }
+
+    /// What it has said makes another state of the job: the log is told.
+    pub(super) fn turned(&mut self, event: JobEvent) {
+        let health = match event {
+            JobEvent::Healthy => Health::Healthy,
+            _ => Health::Unhealthy,
+        };
+        let before = std::mem::replace(&mut self.health, health);
+        let name = &self.job;
+        match (health, &self.outcome) {
+            (Health::Healthy | Health::Unknown, _) => log::info!("{name} is healthy"),
+            (Health::Unhealthy, Outcome::Impossible(error)) => {
+                log::error!("{name} is unhealthy: its check cannot be started: {error}");
+            }
+            (Health::Unhealthy, Outcome::Overdue) => {
+                log::warn!("{name} is unhealthy: {}", self.overdue());
+            }
+            (Health::Unhealthy, Outcome::Exited(status)) if before == Health::Unknown => {
+                log::info!("{name} is not healthy yet: its check {status}");
+            }
+            (Health::Unhealthy, Outcome::Exited(status)) => {
+                log::warn!("{name} is unhealthy: its check {status}");
+            }
+            (Health::Unhealthy, Outcome::Found(Ok(words) | Err(words))) => {
+                match before == Health::Unknown {
+                    true => log::info!("{name} is not healthy yet: {words}"),
+                    false => log::warn!("{name} is unhealthy: {words}"),
+                }
+            }
+        }
+    }
+
+    /// How long the last check took, once.
+    pub(super) fn took(&mut self) -> Option<Duration> {
+        self.took.take()
+    }
+
+    /// What the last check that has been heard has said, or else why it has failed.
+    pub(super) fn said(&self) -> String {
+        self.earlier.clone().unwrap_or_else(|| self.last_words())
+    }
+
+    /// What the check that was started last has said, or else why it has failed.
+    fn last_words(&self) -> String {
+        let said = self.said.text();
+        match &self.outcome {
+            _ if !said.is_empty() => said,
+            Outcome::Found(Ok(words) | Err(words)) => words.clone(),
+            Outcome::Exited(status) if status.success() => said,
+            Outcome::Exited(status) => format!("the check {status}, and wrote nothing"),
+            Outcome::Overdue => self.overdue(),
+            Outcome::Impossible(error) => format!("the check cannot be started: {error}"),
+        }
+    }
+
+    fn overdue(&self) -> String {
+        match &self.means {
+            Some(Means::Probe(probe)) => probe.overdue(),
+            _ => "its check took too long and was killed".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Whether somebody accepts connections.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use tokio::net::TcpStream;
+
+use super::{authority, reason};
+
+/// An address, or a name that is resolved each time.
+pub(super) struct Tcp {
+    host: String,
+    port: u16,
+    place: String,
+}
+
+impl Tcp {
+    pub(super) fn new(host: &str, port: u16) -> Tcp {
+        Tcp { host: host.to_owned(), port, place: authority(host, port) }
+    }
+
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Connects to one address after the other; the connection is closed at once.
+    pub(super) async fn find_out(&self, deadline: Duration) -> Result<String, String> {
+        let addresses = self.addresses().await;
+        let addresses = addresses
+            .map_err(|error| format!("{} does not resolve: {}", self.host, reason(&error)))?;
+        // One that swallows packets must leave time for the next.
+        let each = deadline / u32::try_from(addresses.len().clamp(1, 4)).unwrap_or(1);
+        let mut last = format!("{} has no address", self.host);
+        for address in addresses {
+            last = match tokio::time::timeout(each, TcpStream::connect(address)).await {
+                Ok(Ok(_)) => return Ok(format!("{address} accepts connections")),
+                Ok(Err(error)) => format!("no connection to {address}: {}", reason(&error)),
+                Err(_) => format!("no connection to {address} within {each:?}"),
+            };
+        }
+        Err(last)
+    }
+
+    async fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        let known = known_addresses(&self.host).map(|ip| SocketAddr::new(ip, self.port));
+        let known: Vec<SocketAddr> = known.collect();
+        if !known.is_empty() {
+            return Ok(known);
+        }
+        Ok(tokio::net::lookup_host((self.host.as_str(), self.port)).await?.collect())
+    }
+}
+
+/// What needs no resolver: an address, and the name that means our own host everywhere (RFC 6761).
+pub(super) fn known_addresses(host: &str) -> impl Iterator<Item = IpAddr> {
+    let local = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    let local = local.into_iter().filter(|_| host.eq_ignore_ascii_case("localhost"));
+    host.parse().into_iter().chain(local)
+}

@@ -1,0 +1,446 @@
+//! Templates at work: files rendered from the catalog, each new text tried before it takes its
+//! file's place.
+//!
+//! A reload that changes nothing about templates leaves the renderer at its work: what it knows of
+//! the catalog, and of the texts that stand, is worth keeping. Otherwise there is a new one, and it
+//! begins when the old one has put its things away, so that two never write one file.
+
+mod orders;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use catalog::Catalog;
+use config::{
+    Command, Config, LogLevel,
+    job::{Lines, Streams, TemplateEvent},
+    template::{Check, TemplateId},
+};
+use control::wire;
+use process::{ExitStatus, Pid, Tail};
+use render::{Outcome, Renderer};
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::{
+    Engine,
+    program::{Place, Program},
+    until,
+};
+use crate::{environment::Environment, machine::Input};
+use orders::Orders;
+pub(crate) use orders::faults;
+
+/// After this long the log tells what templates still wait for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long after the exit of a check its last words may still be on their way (or be held up by a
+/// descendant that has inherited its streams).
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// All templates of one configuration.
+pub(super) struct Templates {
+    orders: Orders,
+    /// One for each.
+    states: Vec<State>,
+    stage: Stage,
+    /// The end of a renderer that was here before.
+    clearing: Option<JoinHandle<()>>,
+}
+
+/// What has become of a template's file.
+#[derive(Clone, Default)]
+struct State {
+    /// When it became what it is, or was found so; `None`: it was never rendered.
+    since: Option<Instant>,
+    /// What was wrong the last time, unless it was right since then.
+    failure: Option<String>,
+}
+
+enum Stage {
+    /// Nothing is rendered: not yet, or not any more.
+    Still,
+    /// The renderer before this one puts its things away; then it begins with this catalog.
+    Ready(Arc<dyn Catalog>),
+    Rendering(Box<Rendering>),
+}
+
+/// A renderer and the checks of its candidates.
+struct Rendering {
+    renderer: Renderer,
+    trials: BTreeMap<TemplateId, Trial>,
+    /// Why candidates were refused, as soon as their checks have said all.
+    reasons: JoinSet<(TemplateId, String)>,
+    /// When the log is told what is still missing.
+    patience: Option<Instant>,
+}
+
+/// The check of a candidate.
+struct Trial {
+    check: Pid,
+    candidate: PathBuf,
+    destination: PathBuf,
+    /// What it has said.
+    said: Tail,
+    /// How long it may take.
+    timeout: Duration,
+    /// When its time is up; `None` once it was.
+    until: Option<Instant>,
+}
+
+/// What a template has come to.
+pub(super) enum News {
+    /// Its file is as it should be.
+    Rendered(TemplateId, Outcome),
+    /// It could not be rendered: why.
+    Failed(TemplateId, String),
+    /// A text waits at this path to be tried.
+    Candidate(TemplateId, PathBuf),
+    /// The check of a candidate has taken too long.
+    Overdue(Pid),
+    /// These have waited for long, and for what.
+    Missing(Vec<(TemplateId, String)>),
+    /// None can be rendered: why.
+    Broken(String),
+}
+
+impl Templates {
+    /// Reads and parses all. Nothing is rendered yet.
+    ///
+    /// # Errors
+    /// A user or group does not exist, a source cannot be read, or is no template.
+    pub(super) fn build(config: &Config, environment: &Environment) -> Result<Templates, String> {
+        let orders = Orders::build(&config.templates, environment.texts())?;
+        let states = vec![State::default(); config.templates.len()];
+        Ok(Templates { orders, states, stage: Stage::Still, clearing: None })
+    }
+
+    /// Begins with what this catalog says, if there is anything to render.
+    pub(super) fn begin(&mut self, catalog: Option<&Arc<dyn Catalog>>) {
+        if let Some(catalog) = catalog
+            && !self.orders.settings().is_empty()
+            && matches!(self.stage, Stage::Still)
+        {
+            self.stage = Stage::Ready(Arc::clone(catalog));
+        }
+    }
+
+    /// Nothing is rendered any more. Answers with the checks that are to be killed.
+    fn end(&mut self) -> Vec<Pid> {
+        let Stage::Rendering(rendering) = std::mem::replace(&mut self.stage, Stage::Still) else {
+            return Vec::new();
+        };
+        let Rendering { renderer, trials, .. } = *rendering;
+        // It may be about to write a file, and waits for that.
+        self.clearing = Some(tokio::task::spawn_blocking(move || drop(renderer)));
+        trials.into_values().map(|trial| trial.check).collect()
+    }
+
+    /// Whatever was here has put its things away: a second at most.
+    pub(super) async fn ended(&mut self) {
+        if let Some(clearing) = self.clearing.take() {
+            let _ = clearing.await;
+        }
+    }
+
+    /// Whether these are the same, and would be rendered alike.
+    pub(super) fn are_as(&self, other: &Templates) -> bool {
+        self.orders.are_as(&other.orders)
+    }
+
+    /// What has become of the same templates in the previous configuration still stands. If its
+    /// renderer was not ended it goes on as this one's.
+    pub(super) fn inherit(&mut self, previous: &mut Templates) {
+        for (new, state) in self.states.iter_mut().enumerate() {
+            let place = self.orders.place_in(TemplateId(new), &previous.orders);
+            if let Some(before) = place.and_then(|place| previous.states.get(place.0)) {
+                state.clone_from(before);
+            }
+        }
+        self.stage = std::mem::replace(&mut previous.stage, Stage::Still);
+        self.clearing = previous.clearing.take();
+    }
+
+    /// Events that a job learns which comes later than they have.
+    pub(super) fn facts(&self, id: TemplateId) -> Vec<TemplateEvent> {
+        let Some(state) = self.states.get(id.0) else { return Vec::new() };
+        let changed = state.since.map(|_| TemplateEvent::Changed);
+        let failed = state.failure.as_ref().map(|_| TemplateEvent::Failed);
+        changed.into_iter().chain(failed).collect()
+    }
+
+    /// Why a template was never rendered: `waits for service "db"`; `None`: it was, or it is not
+    /// known.
+    pub(super) fn obstacle(&self, id: TemplateId) -> Option<String> {
+        let state = self.states.get(id.0).filter(|state| state.since.is_none())?;
+        let Stage::Rendering(rendering) = &self.stage else { return None };
+        if state.failure.is_some() {
+            return Some("has failed".to_owned());
+        }
+        let mut waiting = rendering.renderer.waiting().into_iter();
+        let (_, missing) = waiting.find(|(other, _)| TemplateId(other.0) == id)?;
+        Some(format!("waits for {missing}"))
+    }
+
+    /// All as they are now.
+    pub(super) fn status(&self, time: impl Fn(Instant) -> String) -> Vec<wire::TemplateStatus> {
+        let mut missing: BTreeMap<usize, String> = match &self.stage {
+            Stage::Rendering(rendering) => {
+                rendering.renderer.waiting().into_iter().map(|(id, what)| (id.0, what)).collect()
+            }
+            _ => BTreeMap::new(),
+        };
+        let status = |(index, (template, state)): (usize, (&config::Template, &State))| {
+            wire::TemplateStatus {
+                name: template.name.clone(),
+                destination: template.destination.display().to_string(),
+                state: match (&state.failure, state.since) {
+                    (Some(_), _) => wire::TemplateState::Failed,
+                    (None, Some(_)) => wire::TemplateState::Current,
+                    (None, None) => wire::TemplateState::Waiting,
+                },
+                since: state.since.map(&time),
+                // Of one that has failed it says only that.
+                waiting_for: missing.remove(&index).filter(|_| state.failure.is_none()),
+                failure: state.failure.clone(),
+            }
+        };
+        self.orders.settings().iter().zip(&self.states).enumerate().map(status).collect()
+    }
+
+    /// The check of a candidate has ended.
+    pub(super) fn tried(&mut self, id: TemplateId, check: Pid, status: ExitStatus) {
+        let Stage::Rendering(rendering) = &mut self.stage else { return };
+        // That of a candidate of an earlier renderer is not its.
+        if rendering.trials.get(&id).is_some_and(|trial| trial.check == check)
+            && let Some(trial) = rendering.trials.remove(&id)
+        {
+            rendering.judge(id, trial, status);
+        }
+    }
+
+    /// What comes next. Cancel safe.
+    pub(super) async fn next(&mut self) -> News {
+        if let Stage::Ready(catalog) = &self.stage {
+            if let Some(before) = &mut self.clearing {
+                // It cannot fail, and if it did it would be over.
+                let _ = before.await;
+                self.clearing = None;
+            }
+            match self.orders.start(catalog) {
+                Ok(renderer) => {
+                    self.stage = Stage::Rendering(Box::new(Rendering {
+                        renderer,
+                        trials: BTreeMap::new(),
+                        reasons: JoinSet::new(),
+                        patience: Instant::now().checked_add(PATIENCE),
+                    }));
+                }
+                Err(error) => {
+                    self.stage = Stage::Still;
+                    return News::Broken(error);
+                }
+            }
+        }
+        match &mut self.stage {
+            Stage::Rendering(rendering) => rendering.next().await,
+            Stage::Still | Stage::Ready(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Rendering {
+    async fn next(&mut self) -> News {
+        loop {
+            let due = self.trials.values().filter_map(|trial| trial.until).min();
+            tokio::select! {
+                event = self.renderer.next() => match event {
+                    render::Event::Rendered(id, outcome) => {
+                        return News::Rendered(TemplateId(id.0), outcome);
+                    }
+                    render::Event::Failed(id, why) => return News::Failed(TemplateId(id.0), why),
+                    render::Event::Candidate(id, path) => {
+                        return News::Candidate(TemplateId(id.0), path);
+                    }
+                    // There are none without a file.
+                    render::Event::Printed(..) => {}
+                },
+                Some(reason) = self.reasons.join_next() => {
+                    if let Ok((id, reason)) = reason {
+                        self.renderer.refuse(render::TemplateId(id.0), &reason);
+                    }
+                }
+                now = until(due) => {
+                    let late = self.trials.values_mut().find(|trial| {
+                        trial.until.is_some_and(|until| until <= now)
+                    });
+                    if let Some(trial) = late {
+                        trial.until = None;
+                        return News::Overdue(trial.check);
+                    }
+                }
+                _ = until(self.patience) => {
+                    self.patience = None;
+                    let waiting = self.renderer.waiting().into_iter();
+                    return News::Missing(
+                        waiting.map(|(id, what)| (TemplateId(id.0), what)).collect(),
+                    );
+                }
+            }
+        }
+    }
+
+    fn judge(&mut self, id: TemplateId, trial: Trial, status: ExitStatus) {
+        let Trial { candidate, destination, said, timeout, until, .. } = trial;
+        if until.is_none() {
+            let reason = format!("its check took longer than {timeout:?} and was killed");
+            self.renderer.refuse(render::TemplateId(id.0), &reason);
+        } else if status.success() {
+            self.renderer.accept(render::TemplateId(id.0));
+        } else {
+            self.reasons.spawn(async move {
+                // What has come until then has to do.
+                let _ = tokio::time::timeout(LAST_WORDS, said.finished()).await;
+                let words = said.text().trim().replace('\n', "; ");
+                // It speaks of a file that nobody knows, and that has another name each time.
+                let candidate = candidate.display().to_string();
+                let words = words.replace(&candidate, &destination.display().to_string());
+                let separator = if words.is_empty() { "" } else { ": " };
+                (id, format!("its check {status}{separator}{words}"))
+            });
+        }
+    }
+}
+
+impl Engine {
+    /// Nothing is rendered any more, nor tried.
+    pub(super) fn end_templates(&mut self) {
+        for check in self.templates.end() {
+            self.children.kill_trial(check);
+        }
+    }
+
+    /// A template has come to something. `Some`: an event follows.
+    pub(super) fn rendered(&mut self, news: News) -> Option<Input> {
+        match news {
+            News::Rendered(id, outcome) => self.is_right(id, outcome),
+            News::Failed(id, why) => self.is_wrong(id, why),
+            News::Candidate(id, path) => {
+                self.try_candidate(id, &path);
+                None
+            }
+            News::Overdue(check) => {
+                self.children.kill_trial(check);
+                None
+            }
+            News::Missing(all) => {
+                for (id, what) in all {
+                    let failed = |state: &State| state.failure.is_some();
+                    if let Some(template) = self.templates.orders.settings().get(id.0)
+                        && !self.templates.states.get(id.0).is_some_and(failed)
+                    {
+                        log::info!("template {} waits for {what}", template.name);
+                    }
+                }
+                None
+            }
+            News::Broken(error) => {
+                log::error!("templates cannot be rendered: {error}");
+                for index in 0..self.templates.states.len() {
+                    let input = self.is_wrong(TemplateId(index), error.clone());
+                    self.inputs.extend(input);
+                }
+                None
+            }
+        }
+    }
+
+    fn is_right(&mut self, id: TemplateId, outcome: Outcome) -> Option<Input> {
+        let template = self.templates.orders.settings().get(id.0)?;
+        let state = self.templates.states.get_mut(id.0)?;
+        let (name, file) = (&template.name, template.destination.display());
+        let first = state.since.is_none();
+        let failed = state.failure.take().is_some();
+        let result = match outcome {
+            Outcome::Replaced => {
+                log::info!("template {name}: {file} is written");
+                "written"
+            }
+            Outcome::Unchanged => {
+                if first || failed {
+                    log::info!("template {name}: {file} is as it should be");
+                }
+                "unchanged"
+            }
+        };
+        if let Some(metrics) = &self.metrics {
+            metrics.template_renders.with([name, result]).inc();
+        }
+        // The first rendering is news whatever was there: some wait for it.
+        if first || outcome == Outcome::Replaced {
+            state.since = Some(Instant::now());
+            return Some(Input::Rendered(id, TemplateEvent::Changed));
+        }
+        None
+    }
+
+    fn is_wrong(&mut self, id: TemplateId, why: String) -> Option<Input> {
+        let template = self.templates.orders.settings().get(id.0)?;
+        let state = self.templates.states.get_mut(id.0)?;
+        log::warn!(
+            "template {} has failed, {} stays as it is: {why}",
+            template.name,
+            template.destination.display()
+        );
+        if let Some(metrics) = &self.metrics {
+            metrics.template_renders.with([template.name.as_str(), "failed"]).inc();
+        }
+        state.failure = Some(why);
+        Some(Input::Rendered(id, TemplateEvent::Failed))
+    }
+
+    fn try_candidate(&mut self, id: TemplateId, candidate: &Path) {
+        let Stage::Rendering(rendering) = &mut self.templates.stage else { return };
+        let template = self.templates.orders.settings().get(id.0);
+        let Some((template, check)) =
+            template.and_then(|template| Some((template, template.check.as_ref()?)))
+        else {
+            return rendering.renderer.accept(render::TemplateId(id.0));
+        };
+        let said = Tail::new();
+        let program = program(&template.name, check, candidate, &said);
+        match self.children.try_candidate(id, &program, &self.environment) {
+            Ok(pid) => {
+                let until = Instant::now().checked_add(check.timeout);
+                let trial = Trial {
+                    check: pid,
+                    candidate: candidate.to_owned(),
+                    destination: template.destination.clone(),
+                    said,
+                    timeout: check.timeout,
+                    until,
+                };
+                rendering.trials.insert(id, trial);
+            }
+            Err(error) => {
+                let reason = format!("its check cannot be started: {error}");
+                rendering.renderer.refuse(render::TemplateId(id.0), &reason);
+            }
+        }
+    }
+}
+
+/// The check of a candidate; it runs as we do.
+fn program(template: &str, check: &Check, candidate: &Path, said: &Tail) -> Program {
+    let Check { command, .. } = check;
+    let mut args = command.args.clone();
+    args.push(candidate.display().to_string());
+    let command = Command { program: command.program.clone(), args };
+    let streams =
+        Streams::Logged { stdout: LogLevel::Info, stderr: LogLevel::Info, lines: Lines::Text };
+    let name = format!("template.{template}");
+    Program::new(&name, &command, streams, &Arc::new(Place::default()), Some(said))
+}

@@ -1,0 +1,308 @@
+//! How far one template is: what is to be done next, when, and what its owner is told.
+
+use std::time::Duration;
+
+use catalog::Backoff;
+use tokio::time::Instant;
+
+use crate::{
+    Event, Outcome, Template, TemplateId,
+    order::{Execution, Fingerprint, Lack, Task, Text, Written},
+    quiescence::Quiescence,
+    shrinkage::Shrinkage,
+};
+
+/// Until a text that could not be written is tried again, should nothing change before.
+const RETRIES: Backoff =
+    Backoff { min: Duration::from_secs(5), max: Duration::from_secs(60), jitter: 0.0 };
+
+/// While the catalog does not answer a text is not rendered only because its time has come.
+const POSTPONEMENT: Duration = Duration::from_secs(1);
+
+/// Decides purely; the clock is a parameter, and [`Task`]s are carried out by others, one at a time.
+pub(crate) struct Progress {
+    id: TemplateId,
+    name: String,
+    quiescence: Quiescence,
+    shrinkage: Shrinkage,
+    /// What has come of the last execution.
+    newest: Option<Execution>,
+    /// The text that was dealt with last.
+    settled: Option<(Fingerprint, Fate)>,
+    step: Step,
+    retry: Retry,
+    /// What was told last and is not over.
+    trouble: Option<String>,
+    rendered: bool,
+}
+
+/// What has become of a text.
+enum Fate {
+    Stands,
+    Refused(String),
+}
+
+enum Step {
+    Idle,
+    /// Being brought to its place.
+    Writing(Text),
+    /// Its owner judges it.
+    Judged(Text),
+    /// Its owner has judged it.
+    Decided(Text, Verdict),
+    /// The verdict is being carried out.
+    Executed(Text, Verdict),
+}
+
+enum Verdict {
+    Accepted,
+    Refused(String),
+}
+
+/// What is to happen.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Do(Task),
+    Tell(Event),
+}
+
+/// Why a file is not as it should be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Waits<'a> {
+    Lacking(&'a [Lack]),
+    Because(&'a str),
+}
+
+#[derive(Default)]
+struct Retry {
+    failures: u32,
+    at: Option<Instant>,
+}
+
+impl Progress {
+    pub(crate) fn new(id: TemplateId, template: &Template) -> Progress {
+        Progress {
+            id,
+            name: template.name.clone(),
+            quiescence: Quiescence::new(template.wait),
+            shrinkage: Shrinkage::new(template.minimum.clone(), template.shrink_after),
+            newest: None,
+            settled: None,
+            step: Step::Idle,
+            retry: Retry::default(),
+            trouble: None,
+            rendered: false,
+        }
+    }
+
+    /// The template was executed.
+    pub(crate) fn executed(&mut self, result: Execution, now: Instant) {
+        if let Execution::Text(text) = &result {
+            if let Some(enough) = self.shrinkage.seen(&text.counts, now) {
+                log::info!("template {}: {enough}", self.name);
+            }
+            if self.fate_of(text).is_some() {
+                self.quiescence.rest();
+                self.retry = Retry::default();
+            } else if self.newest_text().is_none_or(|before| !before.is(text)) {
+                self.quiescence.changed(now);
+                self.retry = Retry::default();
+            }
+        }
+        self.newest = Some(result);
+    }
+
+    /// What is to be done or told now; to be asked until there is nothing. After something that is
+    /// to be done there is nothing until [`Progress::written`].
+    pub(crate) fn next(&mut self, now: Instant, catalog_answers: bool) -> Option<Next> {
+        match std::mem::replace(&mut self.step, Step::Idle) {
+            Step::Idle => self.next_text(now, catalog_answers),
+            Step::Decided(text, verdict) => {
+                let task = match verdict {
+                    Verdict::Accepted => Task::Install,
+                    Verdict::Refused(_) => Task::Discard,
+                };
+                self.step = Step::Executed(text, verdict);
+                Some(Next::Do(task))
+            }
+            step => {
+                self.step = step;
+                None
+            }
+        }
+    }
+
+    fn next_text(&mut self, now: Instant, catalog_answers: bool) -> Option<Next> {
+        let text = match self.newest.as_ref()? {
+            Execution::Lacking(_) => return None,
+            Execution::Wrong(reason) => {
+                let reason = reason.clone();
+                return self.failed(reason).map(Next::Tell);
+            }
+            Execution::Text(text) => text.clone(),
+        };
+        match self.fate_of(&text) {
+            Some(Fate::Stands) => {
+                return self.rendered(Outcome::Unchanged).map(Next::Tell);
+            }
+            Some(Fate::Refused(reason)) => {
+                let reason = reason.clone();
+                return self.failed(reason).map(Next::Tell);
+            }
+            None => {}
+        }
+        if self.due()? > now {
+            return None;
+        }
+        if let Some(until) = self.shrinkage.refused_until() {
+            if until > now {
+                let refusal = self.shrinkage.refusal();
+                return self.failed(refusal).map(Next::Tell);
+            }
+            if !catalog_answers {
+                // Nobody can say at the moment how many there are.
+                self.shrinkage.extend(now.checked_add(POSTPONEMENT).unwrap_or(now));
+                return None;
+            }
+            log::warn!("template {}: {}", self.name, self.shrinkage.surrender());
+        }
+        self.step = Step::Writing(text);
+        Some(Next::Do(Task::Write))
+    }
+
+    /// What was to be done is done.
+    pub(crate) fn written(&mut self, written: Written, now: Instant) -> Option<Event> {
+        let (text, refusal) = match std::mem::replace(&mut self.step, Step::Idle) {
+            Step::Writing(text) | Step::Executed(text, Verdict::Accepted) => (text, None),
+            Step::Executed(text, Verdict::Refused(reason)) => (text, Some(reason)),
+            // Nothing was to be done.
+            step => {
+                self.step = step;
+                return None;
+            }
+        };
+        match written {
+            Written::Stands(outcome) => {
+                self.stands(text, now);
+                self.rendered(outcome)
+            }
+            Written::Printed(words) => {
+                self.stands(text, now);
+                self.rendered(Outcome::Replaced).map(|_| Event::Printed(self.id, words))
+            }
+            Written::Candidate(path) => {
+                self.step = Step::Judged(text);
+                Some(Event::Candidate(self.id, path))
+            }
+            Written::Discarded => {
+                let reason = refusal?;
+                self.settle(text.fingerprint, Fate::Refused(reason.clone()), now);
+                self.failed(reason)
+            }
+            Written::Failed(reason) => {
+                self.retry.failures = self.retry.failures.saturating_add(1);
+                let pause = RETRIES.pause(self.retry.failures);
+                self.retry.at = now.checked_add(pause);
+                self.failed(reason)
+            }
+        }
+    }
+
+    /// The owner takes the candidate. Nothing happens if there is none.
+    pub(crate) fn accept(&mut self) {
+        self.decide(Verdict::Accepted);
+    }
+
+    /// The owner does not take the candidate. Nothing happens if there is none.
+    pub(crate) fn refuse(&mut self, reason: &str) {
+        self.decide(Verdict::Refused(reason.to_owned()));
+    }
+
+    fn decide(&mut self, verdict: Verdict) {
+        self.step = match std::mem::replace(&mut self.step, Step::Idle) {
+            Step::Judged(text) => Step::Decided(text, verdict),
+            step => step,
+        };
+    }
+
+    /// When to ask [`Progress::next`] again if nothing happens before. To be called when that has
+    /// nothing.
+    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
+        let text = self.newest_text()?;
+        if !matches!(self.step, Step::Idle) || self.fate_of(text).is_some() {
+            return None;
+        }
+        let moments = [self.due(), self.shrinkage.refused_until()];
+        moments.into_iter().flatten().filter(|moment| *moment > now).min()
+    }
+
+    /// What keeps the file from being as it should be.
+    pub(crate) fn waits(&self) -> Option<Waits<'_>> {
+        match self.newest.as_ref() {
+            None => return Some(Waits::Because("it has not been executed yet")),
+            Some(Execution::Lacking(lacks)) => return Some(Waits::Lacking(lacks)),
+            Some(Execution::Wrong(reason)) => return Some(Waits::Because(reason)),
+            Some(Execution::Text(_)) => {}
+        }
+        match (&self.trouble, &self.step) {
+            (Some(trouble), _) => Some(Waits::Because(trouble)),
+            (None, _) if self.rendered => None,
+            (None, Step::Judged(_)) => Some(Waits::Because("it is being checked")),
+            (None, _) => Some(Waits::Because("it waits for changes to come to rest")),
+        }
+    }
+
+    fn newest_text(&self) -> Option<&Text> {
+        match self.newest.as_ref()? {
+            Execution::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What has become of this text, if no other was dealt with since.
+    fn fate_of(&self, text: &Text) -> Option<&Fate> {
+        let (settled, fate) = self.settled.as_ref()?;
+        (*settled == text.fingerprint).then_some(fate)
+    }
+
+    /// When the newest text may be written, if it is not too small.
+    fn due(&self) -> Option<Instant> {
+        self.quiescence.due().map(|due| self.retry.at.map_or(due, |retry| retry.max(due)))
+    }
+
+    fn stands(&mut self, text: Text, now: Instant) {
+        self.shrinkage.stands(&text.counts);
+        if let Some(newest) = self.newest_text().cloned() {
+            self.shrinkage.seen(&newest.counts, now);
+        }
+        self.settle(text.fingerprint, Fate::Stands, now);
+    }
+
+    fn settle(&mut self, fingerprint: Fingerprint, fate: Fate, now: Instant) {
+        if self.newest_text().is_none_or(|newest| newest.fingerprint == fingerprint) {
+            self.quiescence.rest();
+        } else if self.quiescence.due().is_none() {
+            // Back to what stood before, while this was judged.
+            self.quiescence.changed(now);
+        }
+        self.settled = Some((fingerprint, fate));
+        self.retry = Retry::default();
+    }
+
+    /// Tells what the owner does not know yet.
+    fn rendered(&mut self, outcome: Outcome) -> Option<Event> {
+        let was_wrong = self.trouble.take().is_some();
+        let is_first = !std::mem::replace(&mut self.rendered, true);
+        let is_news = was_wrong || is_first || outcome == Outcome::Replaced;
+        is_news.then_some(Event::Rendered(self.id, outcome))
+    }
+
+    /// Tells a reason unless it was the last one told.
+    fn failed(&mut self, reason: String) -> Option<Event> {
+        if self.trouble.as_ref() == Some(&reason) {
+            return None;
+        }
+        self.trouble = Some(reason.clone());
+        Some(Event::Failed(self.id, reason))
+    }
+}
