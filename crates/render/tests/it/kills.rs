@@ -29,7 +29,7 @@ fn a_killed_renderer_leaves_a_whole_file_and_its_successor_what_it_left_beside()
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     let mut leftovers = 0;
-    for _ in 0..10 {
+    for round in 0..10 {
         let renderer = Program::new(env::current_exe().unwrap())
             .args(["--ignored", "--exact", "kills::renders_until_it_is_killed"])
             .env("RENDERED", &path);
@@ -40,6 +40,8 @@ fn a_killed_renderer_leaves_a_whole_file_and_its_successor_what_it_left_beside()
         while names(folder.path()).iter().all(|name| !is_candidate(name)) && Instant::now() < until
         {
         }
+        // While it is written, or while it takes the file's place.
+        thread::sleep(Duration::from_micros(400 * round));
         running.kill();
         for name in ["file", "file.bak"] {
             let Ok(text) = std::fs::read_to_string(folder.path().join(name)) else { continue };
