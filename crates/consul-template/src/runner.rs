@@ -247,7 +247,11 @@ impl Runner {
             || is(self.plan.kill_signal)
             || (signal == Signal::SIGQUIT && !has_beside)
         {
-            let code = if self.plan.once { exit::INTERRUPTED } else { exit::OK };
+            let is_done = self.rendered.len() >= self.plan.templates.len();
+            let code = if self.plan.once && !is_done { exit::INTERRUPTED } else { exit::OK };
+            if code == exit::INTERRUPTED {
+                log::error!("{signal}: not everything is rendered");
+            }
             self.end(code, Some(signal));
         } else if let Some(beside) = &self.beside {
             beside.pass(signal, &self.processes);

@@ -11,7 +11,7 @@ use hyper::{Method, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
 use crate::connection::Connection;
-use crate::endpoint::{self, Endpoint};
+use crate::endpoint::{self, Endpoint, Protocol};
 use crate::{Address, BuildError, Error};
 
 /// Connections kept while nobody uses them.
@@ -148,7 +148,7 @@ impl Client {
         addresses: &[Address],
         headers: Vec<(HeaderName, HeaderValue)>,
     ) -> Result<Self, BuildError> {
-        let endpoints = endpoint::build(addresses)?;
+        let endpoints = endpoint::build(addresses, Protocol::Http1)?;
         let current = Current { id: EndpointId(0), kept: Vec::new(), heard: None };
         Ok(Client { endpoints, headers, current: Mutex::new(current) })
     }
@@ -226,6 +226,34 @@ impl Client {
         let connection = self.connect(endpoint, until, 1).await.map_err(Error::Unreachable)?;
         let head = self.exchange(endpoint, connection, &call, &path, until).await?;
         self.rest(head, &call, until).await
+    }
+
+    /// As [`Client::send`], but on a connection that was made for it and is closed after it, to the
+    /// current server alone; of a longer answer than [`Call::limit`] only so much is read. For
+    /// checks: what is kept open says nothing about whether others could connect.
+    ///
+    /// # Errors
+    /// As [`Client::send`], without [`Error::TooLong`].
+    pub async fn probe(&self, call: Call<'_>) -> Result<Reply, Error> {
+        let (endpoint, until) = (self.current(), Instant::now() + call.deadline);
+        let path = path(&call)?;
+        let connected = Box::pin(self.connect(endpoint, until, 1));
+        let connection = connected.await.map_err(Error::Unreachable)?;
+        let head = self.exchange(endpoint, connection, &call, &path, until).await?;
+        let Head { status, headers, mut connection, endpoint } = head;
+        let mut body = Vec::new();
+        let beginning = async {
+            while let Some(data) = connection.chunk().await.map_err(Error::Interrupted)? {
+                body.extend_from_slice(&data);
+                if body.len() >= call.limit {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        timeout_at(until, beginning).await.map_err(|_| Error::Timeout(call.deadline))??;
+        body.truncate(call.limit);
+        Ok(Reply { status, headers, body, endpoint })
     }
 
     /// Sends, and reads the head of the answer only.

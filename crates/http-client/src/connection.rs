@@ -40,7 +40,11 @@ pub struct Connection {
 impl Connection {
     /// On a stream to a server that speaks HTTP/1.1.
     pub fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
-        Connection { stream: Box::new(stream), held: Vec::new(), body: Body::Ended, stays: true }
+        Connection::on(Box::new(stream))
+    }
+
+    pub(crate) fn on(stream: Box<dyn Duplex>) -> Self {
+        Connection { stream, held: Vec::new(), body: Body::Ended, stays: true }
     }
 
     /// Sends a request, and reads the head of its answer. The length of the body is added to the

@@ -10,7 +10,7 @@ use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Duplex};
 use crate::{Address, BuildError, Tls, tls};
 
 /// One server.
@@ -45,8 +45,19 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// What is spoken over a connection, of which TLS tells the peer in advance.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// What everybody understands: nothing is told.
+    Http1,
+    Http2,
+}
+
 /// Reads the certificates.
-pub(crate) fn build(addresses: &[Address]) -> Result<Vec<Endpoint>, BuildError> {
+pub(crate) fn build(
+    addresses: &[Address],
+    protocol: Protocol,
+) -> Result<Vec<Endpoint>, BuildError> {
     if addresses.is_empty() {
         return Err(BuildError::Option("no address is given".to_owned()));
     }
@@ -56,7 +67,7 @@ pub(crate) fn build(addresses: &[Address]) -> Result<Vec<Endpoint>, BuildError> 
     let mut connector = |options| match connectors.iter().find(|(other, _)| *other == options) {
         Some((_, connector)) => Ok(connector.clone()),
         None => {
-            let connector = tls::connector(options)?;
+            let connector = tls::connector(options, protocol)?;
             connectors.push((options, connector.clone()));
             Ok::<_, BuildError>(connector)
         }
@@ -96,21 +107,30 @@ impl Endpoint {
         HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("localhost"))
     }
 
+    pub(crate) fn scheme(&self) -> &'static str {
+        if matches!(self.way, Way::Tcp { tls: Some(_), .. }) { "https" } else { "http" }
+    }
+
+    /// A connection for HTTP/1.1; see [`Endpoint::stream`].
+    pub(crate) async fn dial(&self, time: Duration) -> Result<Connection, String> {
+        self.stream(time).await.map(Connection::on)
+    }
+
     /// Connects; a name is resolved anew. The caller sees to the deadline, `time` from now. The
     /// error says what was tried.
-    pub(crate) async fn dial(&self, time: Duration) -> Result<Connection, String> {
+    pub(crate) async fn stream(&self, time: Duration) -> Result<Box<dyn Duplex>, String> {
         Ok(match &self.way {
             Way::Unix(path) => {
                 let stream = UnixStream::connect(path).await;
-                Connection::new(stream.map_err(|error| error.to_string())?)
+                Box::new(stream.map_err(|error| error.to_string())?)
             }
             Way::Tcp { host, port, tls } => {
                 let tcp = tcp(host, *port, time).await?;
                 match tls {
-                    None => Connection::new(tcp),
+                    None => Box::new(tcp),
                     Some((connector, name)) => {
                         let tls = connector.connect(name.clone(), tcp).await;
-                        Connection::new(tls.map_err(|error| format!("TLS: {error}"))?)
+                        Box::new(tls.map_err(|error| format!("TLS: {error}"))?)
                     }
                 }
             }

@@ -1,4 +1,5 @@
-//! A small HTTP/1.1 client: kept connections, deadlines, bounded answers, TLS, unix sockets.
+//! A small HTTP/1.1 client: kept connections, deadlines, bounded answers, TLS, unix sockets. And
+//! one question of gRPC's ([`grpc`]).
 //!
 //! # Theory of operation
 //!
@@ -28,6 +29,9 @@ mod client;
 mod connection;
 mod endpoint;
 mod error;
+pub mod grpc;
+mod hpack;
+mod http2;
 mod tls;
 
 pub use address::Address;
