@@ -40,7 +40,7 @@ use std::{
     sync::Arc,
 };
 
-use gotemplate::{Limits, MissingKey, Value};
+use gotemplate::{Limits, MissingKey, ParseError, Value};
 
 pub use answers::{Answers, Known, Need};
 pub use host::{Host, Interface};
@@ -107,7 +107,7 @@ impl Template {
             limits: LIMITS,
         };
         let inner = gotemplate::Template::parse_with(name, text, &functions, &options);
-        let inner = Rc::new(inner.map_err(|error| explained(&error.to_string()))?);
+        let inner = Rc::new(inner.map_err(|error| explained(name, &error))?);
         session.template.replace(Rc::downgrade(&inner));
         Ok(Template { inner, session })
     }
@@ -122,12 +122,15 @@ impl Template {
     }
 }
 
-/// What Go says of a function that does not exist, and what could be done about it.
-fn explained(error: &str) -> String {
-    let name = error.strip_suffix("\" not defined");
-    let name = name.and_then(|rest| rest.rsplit_once(": function \"")).map(|(_, name)| name);
-    match name.and_then(functions::unknown) {
-        Some(explanation) => format!("{error}: {explanation}"),
-        None => error.to_owned(),
-    }
+/// What Go says, with the column, and what could be done about a function that does not exist.
+fn explained(name: &str, error: &ParseError) -> String {
+    let (said, line) = (error.to_string(), error.line());
+    let place = format!("template: {name}:{line}: ");
+    let what = said.strip_prefix(&place).unwrap_or(&said);
+    let column = error.column().map_or(String::new(), |column| format!("{column}:"));
+    let place = if what.len() < said.len() { place.trim_end() } else { "" };
+    let function = what.strip_prefix("function \"").and_then(|rest| rest.split('"').next());
+    let advice = function.and_then(functions::unknown);
+    let advice = advice.map_or(String::new(), |advice| format!(": {advice}"));
+    format!("{place}{column} {what}{advice}")
 }

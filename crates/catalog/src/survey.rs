@@ -317,3 +317,18 @@ impl Source for Asker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_in_thousands_is_small() {
+        let catalog: Arc<dyn Catalog> = Arc::new(crate::memory::Memory::new());
+        let board = Arc::clone(&Survey::new(Arc::clone(&catalog), Duration::ZERO).board);
+        let asker = Asker { question: Arc::new(Question::Datacenters), number: 0, board };
+        let request = size_of_val(&*asker.ask(&*catalog, None, Duration::ZERO));
+        let query = size_of_val(&follow(Arc::clone(&catalog), asker, Duration::ZERO));
+        assert!(request <= 128 && query <= 640, "{request} and {query} bytes");
+    }
+}

@@ -31,7 +31,7 @@ use crate::{
     json5::{Member, Node, Position, Span, SyntaxError, Value},
     keys::{Kind, Table},
 };
-use suggestion::did_you_mean;
+use suggestion::{did_you_mean, foreign};
 
 /// How keys are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -395,7 +395,9 @@ impl<'a> Object<'a> {
             known.sort_unstable();
             format!("want one of {}", known.join(", "))
         };
-        let rule = did_you_mean(&member.key, self.names()).unwrap_or_else(known);
+        let rule = foreign(self.table.name, &member.key).map(str::to_owned);
+        let rule = rule.or_else(|| did_you_mean(&member.key, self.names()));
+        let rule = rule.unwrap_or_else(known);
         let problem = Problem::nowhere(&self.field.path, fault, rule);
         let problem = problem.at(report.text, member.key_span, &report.mask);
         problem.with_value(Some(member.key.clone()))

@@ -15,7 +15,7 @@ use crate::{
 const STOP: Signal = Signal::SIGINT;
 
 /// What makes a line more than one program and its arguments.
-const OF_THE_SHELL: [char; 8] = [';', '&', '|', '\n', '(', ')', '{', '`'];
+const OPERATORS: [char; 8] = [';', '&', '|', '\n', '(', ')', '{', '`'];
 
 /// The program and what is to become of it.
 pub(crate) struct Beside {
@@ -215,8 +215,25 @@ fn simple(command: &Command) -> Option<Command> {
     let Command::Shell(line) = command else { return None };
     let first = line.split_whitespace().next().unwrap_or_default();
     // `exec A=b program` would look for a program of that name.
-    let is_simple = !line.contains(OF_THE_SHELL) && !first.contains('=') && first != "exec";
+    let is_simple = !has_operators(line) && !first.contains('=') && first != "exec";
     is_simple.then(|| Command::Shell(format!("exec {line}")))
+}
+
+/// Whether one of the shell's operators stands in a line outside of quotes.
+fn has_operators(line: &str) -> bool {
+    let mut chars = line.chars();
+    let mut quote = None;
+    while let Some(char) = chars.next() {
+        match (quote, char) {
+            (Some('\''), '\'') | (Some('"'), '"') => quote = None,
+            (None, '\'' | '"') => quote = Some(char),
+            // What stands behind it has no meaning.
+            (None | Some('"'), '\\') => drop(chars.next()),
+            (None, char) if OPERATORS.contains(&char) => return true,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Any time up to that. Neighbours should differ, and nobody should know more: the clock will do.
@@ -227,4 +244,29 @@ fn splay(longest: Duration) -> Duration {
     let seed = u64::from(now.subsec_nanos()) ^ (u64::from(std::process::id()) << 32);
     let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
     Duration::from_nanos(mixed.checked_rem(nanoseconds).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_the_place_of_the_shell() {
+        for line in ["a && b", "a 'x'; b", "a \"\\\"\" | b", "A=b c", "exec a", "(a)", "a >b &"] {
+            let is_simple = simple(&Command::Shell(line.to_owned())).is_some();
+            assert!(!is_simple, "{line}");
+        }
+        for line in ["nginx -g \"daemon off;\"", "app -x 'y & z' \\; $HOME", "app >log 2>>errors"] {
+            let command = simple(&Command::Shell(line.to_owned()));
+            assert_eq!(command, Some(Command::Shell(format!("exec {line}"))));
+        }
+    }
+
+    #[test]
+    fn a_splay_is_within_its_limit() {
+        for nanoseconds in [0, 1, 2, 1000, u64::MAX] {
+            let longest = Duration::from_nanos(nanoseconds);
+            assert!(splay(longest) <= longest, "{nanoseconds}");
+        }
+    }
 }

@@ -126,3 +126,83 @@ pub(crate) fn variables(consul: &ConsulSettings) -> Vec<(&'static str, String)> 
     .filter_map(|(name, value)| Some((name, value?)))
     .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use config::catalog::{ConsulAddress, Tls, Token};
+
+    fn consul(settings: &ConsulSettings, variables: &[(&str, &str)]) -> config::catalog::Consul {
+        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let variables = variables.iter().map(pair).collect();
+        match catalog(settings, &EtcdSettings::default(), &variables).unwrap().0 {
+            config::Catalog::Consul(consul) => consul,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn text(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn certificates_and_verification() {
+        let tls = TlsSettings {
+            enabled: Some(true),
+            verify: Some(false),
+            ca_cert: text("ca"),
+            cert: text("cert"),
+            server_name: text("name"),
+            ..TlsSettings::default()
+        };
+        let settings = ConsulSettings { address: text("x:1"), tls, ..ConsulSettings::default() };
+        let expected = Tls {
+            ca_file: Some("ca".into()),
+            ca_path: None,
+            client_cert: Some("cert".into()),
+            // The certificate's file holds the key, too.
+            client_key: Some("cert".into()),
+            server_name: text("name"),
+            insecure: true,
+        };
+        let address = ConsulAddress::Https { host: "x".into(), port: 1, tls: expected };
+        assert_eq!(consul(&settings, &[]).addresses, [address]);
+    }
+
+    #[test]
+    fn tls_that_is_off_is_off_whatever_else_is_said() {
+        let tls = TlsSettings { enabled: Some(false), ..TlsSettings::default() };
+        let plain = ConsulSettings { address: text("x:1"), tls, ..ConsulSettings::default() };
+        let address = |host: &str| ConsulAddress::Http { host: host.into(), port: 1 };
+        let ssl = [("CONSUL_HTTP_SSL", "true")];
+        assert_eq!(consul(&plain, &ssl).addresses, [address("x")]);
+        let tls = TlsSettings { ca_cert: text("ca"), ..plain.tls.clone() };
+        assert_eq!(consul(&ConsulSettings { tls, ..plain }, &ssl).addresses, [address("x")]);
+        let addressed = [("CONSUL_HTTP_ADDR", "there:1")];
+        assert_eq!(consul(&ConsulSettings::default(), &addressed).addresses, [address("there")]);
+    }
+
+    #[test]
+    fn the_token_of_whom() {
+        let token = |settings: &ConsulSettings, variables: &[(&str, &str)]| match consul(
+            settings, variables,
+        )
+        .token
+        {
+            Some(Token::Value(config::Secret(token))) => token,
+            Some(Token::File(path)) => format!("file {}", path.display()),
+            None => String::new(),
+        };
+        let (old, new) = (("CONSUL_TOKEN", "old"), ("CONSUL_HTTP_TOKEN", "new"));
+        let nothing = ConsulSettings::default();
+        assert_eq!(token(&nothing, &[]), "");
+        assert_eq!(token(&nothing, &[old]), "old");
+        assert_eq!(token(&nothing, &[old, new]), "new");
+        assert_eq!(token(&nothing, &[old, ("CONSUL_HTTP_TOKEN_FILE", "x")]), "file x");
+        let file = ConsulSettings { token_file: text("f"), ..ConsulSettings::default() };
+        assert_eq!(token(&file, &[old, new]), "file f");
+        let given = ConsulSettings { token: text("t"), ..ConsulSettings::default() };
+        assert_eq!(token(&given, &[old, new]), "t");
+    }
+}

@@ -121,11 +121,13 @@ impl Runner {
         if self.rendered.len() < self.plan.templates.len() || !self.is_quiet() {
             return None;
         }
-        if self.complaint.take().is_some() {
-            log::debug!("all is rendered");
-        }
         if !self.hooks.is_idle() {
             return None;
+        }
+        if self.complaint.take().is_some() && !self.plan.once {
+            log::debug!("all is rendered");
+            // What follows is mostly waiting, and needs little of what the start has needed.
+            process::release_code();
         }
         match &mut self.beside {
             Some(beside) if beside.is_waiting() => {
@@ -157,23 +159,23 @@ impl Runner {
     fn heard(&mut self, event: Event) {
         match event {
             Event::Rendered(id, outcome) => {
-                let first = self.rendered.insert(id);
+                self.rendered.insert(id);
                 let name = self.name(id);
                 match outcome {
                     Outcome::Replaced => log::info!("{name}: rendered"),
                     Outcome::Unchanged => log::debug!("{name}: was so before"),
                 }
                 if outcome == Outcome::Replaced {
-                    self.changed(id, first);
+                    self.changed(id);
                 }
             }
             Event::Printed(id, text) => {
-                let first = self.rendered.insert(id);
+                self.rendered.insert(id);
                 let heading = self.plan.headings.get(id.0).and_then(Option::as_deref);
                 if let Err(error) = print(heading, &text) {
                     self.fail(&format!("cannot print: {error}"));
                 } else {
-                    self.changed(id, first);
+                    self.changed(id);
                 }
             }
             Event::Failed(id, why) => {
@@ -194,12 +196,12 @@ impl Runner {
     }
 
     /// A file is another than before, or was not there.
-    fn changed(&mut self, id: TemplateId, first: bool) {
+    fn changed(&mut self, id: TemplateId) {
         if let Some(Some(hook)) = self.plan.hooks.get(id.0) {
             self.hooks.add(hook);
         }
-        // What it is started with it need not be told.
-        if let Some(beside) = self.beside.as_mut().filter(|_| !first) {
+        // Before it is started this does nothing.
+        if let Some(beside) = &mut self.beside {
             beside.changed(&self.processes);
         }
     }
@@ -245,7 +247,11 @@ impl Runner {
             || is(self.plan.kill_signal)
             || (signal == Signal::SIGQUIT && !has_beside)
         {
-            let code = if self.plan.once { exit::INTERRUPTED } else { exit::OK };
+            let is_done = self.rendered.len() >= self.plan.templates.len();
+            let code = if self.plan.once && !is_done { exit::INTERRUPTED } else { exit::OK };
+            if code == exit::INTERRUPTED {
+                log::error!("{signal}: not everything is rendered");
+            }
             self.end(code, Some(signal));
         } else if let Some(beside) = &self.beside {
             beside.pass(signal, &self.processes);

@@ -23,7 +23,8 @@ impl Consul {
     ) -> Result<Found, Error> {
         let path = match question {
             Question::Node { name: None, datacenter } => {
-                let own = self.get("/v1/agent/self", Scope::Agent).await.map_err(known)?;
+                let own = Box::pin(self.get("/v1/agent/self", Scope::Agent));
+                let own = own.await.map_err(known)?;
                 node_path(&finding::own_name(&own.body)?, datacenter.as_deref())
             }
             question => path(question)?,
@@ -32,16 +33,16 @@ impl Consul {
         let body = &found.body;
         let finding = match question {
             Question::Service(wanted) => {
-                let mut endpoints = finding::endpoints(body)?;
+                let mut endpoints = finding::endpoints(body, &self.nodes)?;
                 if wanted.near.is_none() {
                     endpoints.sort_by(|a, b| (&a.node.name, &a.id).cmp(&(&b.node.name, &b.id)));
                 }
                 Finding::Service(endpoints)
             }
             Question::Services { .. } => Finding::Services(finding::listed(body)?),
-            Question::Node { .. } => Finding::Node(finding::node_services(body)?),
+            Question::Node { .. } => Finding::Node(finding::node_services(body, &self.nodes)?),
             Question::Nodes { near, .. } => {
-                let mut nodes = finding::nodes(body)?;
+                let mut nodes = finding::nodes(body, &self.nodes)?;
                 if near.is_none() {
                     nodes.sort_by(|a, b| a.name.cmp(&b.name));
                 }
@@ -111,4 +112,18 @@ fn node_path(name: &str, datacenter: Option<&str>) -> String {
     path.push('?');
     parameter(&mut path, "&dc=", datacenter);
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Address, Options};
+
+    #[test]
+    fn what_waits_in_thousands_is_small() {
+        let address = Address::Http { host: "127.0.0.1".to_owned(), port: 1 };
+        let consul = Consul::build(Options::new(vec![address])).unwrap();
+        let size = size_of_val(&consul.answer_to(&Question::Datacenters, None, Duration::ZERO));
+        assert!(size < 3500, "{size} bytes");
+    }
 }

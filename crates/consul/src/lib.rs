@@ -17,6 +17,7 @@
 mod failover;
 mod find;
 mod lock;
+mod nodes;
 mod options;
 mod read;
 mod request;
@@ -38,6 +39,7 @@ use catalog::{
 };
 
 use failover::Places;
+use nodes::Nodes;
 use read::{Freshness, check_key, known};
 use request::Scope;
 use token::TokenFile;
@@ -53,6 +55,7 @@ pub struct Consul {
     places: Mutex<Places>,
     /// What each session may hold.
     locks: Mutex<Vec<(Session, String)>>,
+    nodes: Nodes,
 }
 
 impl Consul {
@@ -91,6 +94,7 @@ impl Consul {
             reachability,
             places: Mutex::default(),
             locks: Mutex::default(),
+            nodes: Nodes::default(),
         })
     }
 }

@@ -51,7 +51,7 @@ impl Consul {
         }
         log::debug!("{path}: an answer that is too old");
         // At once: the time to wait may be over.
-        self.look(path, "", None, wait).await.map(|(found, _)| found)
+        Box::pin(self.look(path, "", None, wait)).await.map(|(found, _)| found)
     }
 
     /// An answer, and how long ago who gave it has heard of the leader; `None`: it knows of none.

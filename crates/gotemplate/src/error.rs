@@ -8,12 +8,18 @@ use std::fmt;
 pub struct ParseError {
     pub(crate) message: String,
     pub(crate) line: u32,
+    pub(crate) column: Option<u32>,
 }
 
 impl ParseError {
     /// The line, counted from 1, at which parsing stopped.
     pub fn line(&self) -> u32 {
         self.line
+    }
+
+    /// The column in bytes, counted from 0, which Go does not tell; `None` if it is not known.
+    pub fn column(&self) -> Option<u32> {
+        self.column
     }
 }
 

@@ -163,7 +163,15 @@ impl Parser<'_> {
 
     fn error(&self, message: &str) -> ParseError {
         let message = format!("template: {}:{}: {message}", self.name, self.line);
-        ParseError { message, line: self.line }
+        ParseError { message, line: self.line, column: self.column() }
+    }
+
+    /// Where on its line the token stands that was taken last.
+    fn column(&self) -> Option<u32> {
+        let token = self.tokens.list.get(self.next.checked_sub(1)?)?;
+        let before = self.text.get(..token.start)?;
+        let column = before.rfind('\n').map_or(before.len(), |at| before.len() - at - 1);
+        (token.line == self.line).then_some(u32::try_from(column).ok()?)
     }
 
     fn unexpected(&self, token: Token, context: &str) -> ParseError {

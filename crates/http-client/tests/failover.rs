@@ -371,3 +371,21 @@ async fn a_name_is_resolved() {
     assert_eq!(get(&client, LONG).await.unwrap(), "a");
     assert!(a.requests.lock().unwrap()[0].contains(&format!("host: localhost:{}", a.port)));
 }
+
+#[tokio::test]
+async fn a_probe_has_a_connection_of_its_own_and_reads_no_more_than_it_may() {
+    let server = Server::start("long", Deed::Endless).await;
+    let client = Client::build(&[server.address()], Vec::new()).unwrap();
+    for round in 1..=2 {
+        let call = Call { limit: 100, ..Call::new(Method::HEAD, "/x", LONG) };
+        let reply = client.probe(Call { method: Method::GET, ..call }).await.unwrap();
+        assert_eq!((reply.status.as_u16(), reply.body.len()), (200, 100));
+        assert_eq!(server.connections(), round);
+    }
+    server.set(Deed::Half);
+    let half = client.probe(Call::new(Method::GET, "/x", LONG)).await;
+    assert!(matches!(half, Err(Error::Interrupted(_))));
+    server.stop().await;
+    let gone = client.probe(Call::new(Method::GET, "/x", LONG)).await;
+    assert!(matches!(gone, Err(Error::Unreachable(_))));
+}

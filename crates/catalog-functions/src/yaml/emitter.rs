@@ -183,7 +183,7 @@ impl Emitter {
             } else {
                 self.double_quoted(text, indent, key);
             }
-        } else if needs_quotes(text) {
+        } else if needs_quotes(text) || key && text == "<<" {
             self.double_quoted(text, indent, key);
         } else if traits.plain {
             self.plain(text, indent, key);

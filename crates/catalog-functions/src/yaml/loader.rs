@@ -42,9 +42,15 @@ enum Entries {
     /// With the key whose value comes next, and what `<<` merges into it.
     Map {
         map: Map,
-        key: Option<String>,
+        key: Option<Key>,
         merged: Vec<Value>,
     },
+}
+
+enum Key {
+    Name(String),
+    /// `<<`, not in quotes.
+    Merge,
 }
 
 #[derive(Default)]
@@ -61,8 +67,10 @@ impl Loader {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain;
-                let merge = plain && &*text == "<<" && self.wants_key();
-                let value = scalar(&text, plain && !merge, tag.as_deref())?;
+                if plain && &*text == "<<" && self.takes_merge() {
+                    return Ok(());
+                }
+                let value = scalar(&text, plain, tag.as_deref())?;
                 self.put(value, anchor, 1)
             }
             Event::SequenceStart(anchor, _) => self.start(anchor, Entries::List(Vec::new())),
@@ -92,9 +100,12 @@ impl Loader {
         Ok(())
     }
 
-    fn wants_key(&self) -> bool {
-        let entries = self.open.last().map(|open| &open.entries);
-        matches!(entries, Some(Entries::Map { key: None, .. }))
+    /// Whether `<<` is a key here; then it is taken.
+    fn takes_merge(&mut self) -> bool {
+        let entries = self.open.last_mut().map(|open| &mut open.entries);
+        let Some(Entries::Map { key: key @ None, .. }) = entries else { return false };
+        *key = Some(Key::Merge);
+        true
     }
 
     fn start(&mut self, anchor: usize, entries: Entries) -> Result<(), String> {
@@ -134,13 +145,13 @@ impl Loader {
         match &mut open.entries {
             Entries::List(items) => items.push(value),
             Entries::Map { map, key, merged } => match key.take() {
-                None => *key = Some(name(&value)?),
-                Some(key) if key == "<<" && can_be_merged(&value) => merged.push(value),
-                Some(key) if key == "<<" => {
+                None => *key = Some(Key::Name(name(&value)?)),
+                Some(Key::Name(key)) => map.insert(key, value),
+                Some(Key::Merge) if can_be_merged(&value) => merged.push(value),
+                Some(Key::Merge) => {
                     let want = "map merge requires map or sequence of maps as the value";
                     return Err(want.to_owned());
                 }
-                Some(key) => map.insert(key, value),
             },
         }
         Ok(())

@@ -32,19 +32,22 @@ fn settings_and_templates_are_read_again() {
 #[test]
 fn what_is_the_same_runs_on() {
     let text = |value: &str, code: &str| {
+        let command = format!(
+            "echo {code} >>ran; trap 'exit {code}' TERM INT; trap 'echo USR1 >>ran' USR1
+            while :; do sleep 0.05; done"
+        );
         settings(json!({ "template": { "contents": value, "destination": "out" },
-            "exec": { "command": format!("echo {code} >>ran; trap 'exit {code}' TERM INT; while :; do sleep 0.05; done"),
-                "reload_signal": "SIGUSR1" } }))
+            "exec": { "command": command, "reload_signal": "SIGUSR1" } }))
     };
     let mut running = program(&["-config", "c"]).file("c", text("1", "5")).spawn();
     await_file(&running, "ran", "5\n");
     running.write("c", text("2", "5"));
     running.signal(Signal::SIGHUP);
-    await_file(&running, "out", "2");
+    await_file(&running, "ran", "5\nUSR1\n");
     // Another command takes its place.
     running.write("c", text("2", "6"));
     running.signal(Signal::SIGHUP);
-    await_file(&running, "ran", "5\n6\n");
+    await_file(&running, "ran", "5\nUSR1\n6\n");
     running.signal(Signal::SIGTERM);
     assert_eq!(end(&mut running).0, 6);
 }

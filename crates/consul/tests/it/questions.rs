@@ -8,10 +8,11 @@ use catalog::{
     Catalog, Endpoint, Error, Finding, Found, Health, Keys, Question, ServiceQuestion, Status,
     Survey, Weights,
 };
+use consul::Token;
 use serde_json::json;
 use testkit::{Consul, wait_until};
 
-use crate::support::{LONG, Runtime, client};
+use crate::support::{LONG, Runtime, client, client_with};
 
 struct Scene {
     consul: Consul,
@@ -177,16 +178,24 @@ fn a_survey_says_who_may_not_ask_and_follows_once_that_is_allowed() {
     const MASTER: &str = "c0ffee00-0000-4000-8000-000000000001";
     let scene = Scene::start_with(json!({
         "primary_datacenter": "dc1",
-        "acl": {"enabled": true, "default_policy": "deny", "tokens": {"master": MASTER}}
+        "acl": {"enabled": true, "default_policy": "deny",
+            "tokens": {"master": MASTER, "default": MASTER}}
     }));
     let admin = |path: &str, body: &str| {
-        let made = scene.consul.request("PUT", &format!("{path}?token={MASTER}"), body);
+        let made = scene.consul.request("PUT", path, body);
         assert_eq!(made.status, 200, "{path}: {}", made.body);
         made
     };
     admin("/v1/kv/secret", "x");
+    // One that may nothing.
+    let token = admin("/v1/acl/token", "{}").json();
+    let [accessor, secret] =
+        ["AccessorID", "SecretID"].map(|field| token[field].as_str().unwrap().to_owned());
+    let catalog = client_with(&scene.consul.address(), |options| {
+        options.token = Some(Token::Value(secret));
+    });
     let mut survey = {
-        let catalog = Arc::clone(&scene.catalog);
+        let catalog = Arc::clone(&catalog);
         scene.runtime.enter(|| {
             let mut survey = Survey::new(catalog, LONG);
             survey.follow(BTreeSet::from([key("secret"), any("app")]));
@@ -200,15 +209,14 @@ fn a_survey_says_who_may_not_ask_and_follows_once_that_is_allowed() {
     assert_eq!(said, "refused: HTTP 403: Permission denied");
     assert_eq!(survey.trouble(&any("app")), None);
     let places = {
-        let catalog = Arc::clone(&scene.catalog);
+        let catalog = Arc::clone(&catalog);
         scene.runtime.wait(async move { catalog.places().await })
     };
     assert_eq!(places, Ok(Some(150)), "who may not read an agent's limit takes the usual one");
 
     let rules = r#"{"Name": "all", "Rules": "key_prefix \"\" { policy = \"read\" }"}"#;
     admin("/v1/acl/policy", rules);
-    let anonymous = "00000000-0000-0000-0000-000000000002";
-    admin(&format!("/v1/acl/token/{anonymous}"), r#"{"Policies": [{"Name": "all"}]}"#);
+    admin(&format!("/v1/acl/token/{accessor}"), r#"{"Policies": [{"Name": "all"}]}"#);
     scene.runtime.wait(async move {
         loop {
             let news = survey.news().await;
