@@ -1,4 +1,4 @@
-//! 3.x: jobs that react to events, and watches.
+//! 3.x: jobs that react to events, and where these come from: checks, watches, elections, templates.
 //!
 //! `file` is what the user may write, [`when`] resolves what jobs wait for, [`jobs`] translates,
 //! [`order`] decides which job stops after which.
