@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http_client::encode;
 
-use catalog::{Error, Finding, Found, Health, Index, Keys, Question, ServiceQuestion};
+use catalog::{Error, Finding, Found, Health, Index, Keys, Query, Question};
 
 use crate::Consul;
 use crate::read::{Freshness, check_key, key_path, known, parameter};
@@ -75,7 +75,10 @@ impl Consul {
 /// Where to ask. Parameters can be appended.
 fn path(question: &Question) -> Result<String, Error> {
     let (mut path, datacenter, near) = match question {
-        Question::Service(wanted) => (service_path(wanted), &wanted.datacenter, &wanted.near),
+        Question::Service(wanted) => {
+            let path = service_path(&wanted.name, wanted.tag.as_deref(), wanted.health);
+            (path, &wanted.datacenter, &wanted.near)
+        }
         Question::Services { datacenter } => {
             ("/v1/catalog/services?".to_owned(), datacenter, &None)
         }
@@ -95,14 +98,22 @@ fn path(question: &Question) -> Result<String, Error> {
     Ok(path)
 }
 
-fn service_path(wanted: &ServiceQuestion) -> String {
+/// The passing instances of a service.
+pub(crate) fn instances_path(query: &Query) -> String {
+    let mut path = service_path(&query.service, query.tag.as_deref(), Health::Passing);
+    parameter(&mut path, "&dc=", query.datacenter.as_deref());
+    parameter(&mut path, "&near=", query.near.as_deref());
+    path
+}
+
+fn service_path(name: &str, tag: Option<&str>, health: Health) -> String {
     let mut path = String::from("/v1/health/service/");
-    encode(&mut path, &wanted.name);
-    path.push_str(match wanted.health {
+    encode(&mut path, name);
+    path.push_str(match health {
         Health::Passing => "?passing=1",
         Health::Any => "?",
     });
-    parameter(&mut path, "&tag=", wanted.tag.as_deref());
+    parameter(&mut path, "&tag=", tag);
     path
 }
 

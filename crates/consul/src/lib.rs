@@ -34,8 +34,8 @@ use http_client::{Client, encode};
 use hyper::header::{HeaderName, HeaderValue};
 
 use catalog::{
-    Answer, Catalog, Class, Entries, Error, Expiry, Found, Holding, Index, KeyQuery, Keys, Query,
-    Question, Reachability, Registered, Registration, Session, SessionTerms, Snapshot, Status,
+    Answer, Catalog, Class, Error, Expiry, Found, Holding, Index, Query, Question, Reachability,
+    Registered, Registration, Session, SessionTerms, Snapshot, Status,
 };
 
 use failover::Places;
@@ -174,25 +174,9 @@ impl Catalog for Consul {
         wait: Duration,
     ) -> Answer<'a, Snapshot> {
         Box::pin(async move {
-            let path = read::health_path(query);
+            let path = find::instances_path(query);
             let found = self.read(&path, Freshness::Allowed, after, wait).await?;
             Ok(Snapshot { instances: wire::instances(&found.body)?, index: found.index })
-        })
-    }
-
-    fn entries<'a>(
-        &'a self,
-        query: &'a KeyQuery,
-        after: Option<Index>,
-        wait: Duration,
-    ) -> Answer<'a, Entries> {
-        Box::pin(async move {
-            check_key(match &query.keys {
-                Keys::One(key) | Keys::Under(key) => key,
-            })?;
-            let path = read::entries_path(query);
-            let found = self.read(&path, Freshness::Allowed, after, wait).await?;
-            Ok(Entries { entries: wire::entries(&found.body)?, index: found.index })
         })
     }
 
@@ -205,8 +189,8 @@ impl Catalog for Consul {
         Box::pin(self.answer_to(question, after, wait))
     }
 
-    fn places(&self) -> Answer<'_, Option<usize>> {
-        Box::pin(self.bearable())
+    fn places(&self) -> Option<Answer<'_, Option<usize>>> {
+        Some(Box::pin(self.bearable()))
     }
 
     fn open_session<'a>(&'a self, terms: &'a SessionTerms) -> Answer<'a, Session> {

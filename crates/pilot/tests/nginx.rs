@@ -63,6 +63,18 @@ fn nothing_is_lost_by_graceful_changes_when_consul_template_is_called() {
     graceful_changes(Way::ConsulTemplate);
 }
 
+/// A client that comes in the very moment of a reload is served like any other.
+#[test]
+fn nothing_is_lost_by_many_reloads() {
+    let scene = Scene::start(Settings { retry: NO_RETRY, ..Settings::of(Way::Templates) });
+    let load = scene.rush();
+    for _ in 0..30 {
+        scene.reload();
+        load.await_turn();
+    }
+    nothing_lost("thirty reloads", &load.stop(), &scene);
+}
+
 /// Processes are killed while they answer, and whole instances without a word to the registry.
 fn sudden_deaths(settings: Settings, posts: Posts) {
     let mut scene = Scene::start(settings);

@@ -149,9 +149,7 @@ impl Scene {
         let port = self.instance(name).port;
         let pid = listener(self.running(name).pid(), port);
         let process = identity(pid).unwrap_or_else(|| panic!("{name} is dead"));
-        #[allow(clippy::disallowed_methods, reason = "a test kills")]
-        let killed = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status();
-        assert!(killed.is_ok_and(|status| status.success()), "{name} was not there to be killed");
+        kill("-9", &pid.to_string());
         // What listens on the port from now on is another.
         wait_until(&format!("{name} is dead"), PATIENCE, || !process.lives());
     }
@@ -232,6 +230,25 @@ impl Scene {
         Load::start(&self.address(), clients, look)
     }
 
+    /// As many new connections as a few clients can make, and some that are kept.
+    pub(crate) fn rush(&self) -> Load {
+        let client = |connections| Client {
+            method: "GET",
+            path: "/customers/data?slow=0&n=".to_owned(),
+            body: String::new(),
+            connections,
+            pause: Duration::ZERO,
+        };
+        let clients = [vec![client(Connections::New); 12], vec![client(Connections::Kept); 4]];
+        Load::start(&self.address(), clients.concat(), look)
+    }
+
+    /// Has nginx read its file again.
+    pub(crate) fn reload(&self) {
+        let pid = self.router.read("run/nginx.pid").unwrap_or_default();
+        kill("-HUP", pid.trim());
+    }
+
     /// What the proxy's pilot and nginx have written, without the requests.
     pub(crate) fn log(&self) -> String {
         let both = [self.router.stdout_so_far(), self.router.stderr_so_far()].concat();
@@ -303,6 +320,13 @@ fn contained(hostname: &str, folders: &[&str]) -> Program {
     folders.iter().fold(program, |program, folder| {
         program.file(&format!("{}/.here", folder.rsplit('/').next().unwrap_or_default()), "")
     })
+}
+
+#[track_caller]
+fn kill(signal: &str, pid: &str) {
+    #[allow(clippy::disallowed_methods, reason = "a test kills")]
+    let killed = std::process::Command::new("kill").args([signal, pid]).status();
+    assert!(killed.is_ok_and(|status| status.success()), "no process {pid:?}");
 }
 
 /// The service on a port, among the children of its pilot.
