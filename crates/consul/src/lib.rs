@@ -75,6 +75,9 @@ impl Consul {
             Some(Token::Value(token)) => headers.push(token::header(token)?),
             Some(Token::File(path)) => file = Some(TokenFile::open(path)?),
         }
+        if let Some((name, password)) = &options.login {
+            headers.push(token::login(name, password)?);
+        }
         let scopes = [
             ("x-consul-namespace", &options.namespace),
             ("x-consul-partition", &options.partition),

@@ -1,7 +1,9 @@
 //! Ways to Consul: TLS with certificates of both sides, and a unix socket.
 
+use std::{net::TcpStream, path::Path};
+
 use serde_json::json;
-use testkit::{Consul, Program, free_port};
+use testkit::{Consul, Program, free_port, wait_until};
 
 use crate::support::{PATIENCE, program, put, run, settings};
 
@@ -66,6 +68,80 @@ fn over_tls_by_flags_files_and_variables() {
     let (code, finished) = run(&asked(&named).args(["-consul-ssl-ca-cert", "missing.pem"]));
     assert_eq!(code, 15, "{}", finished.stderr);
     assert!(finished.stderr.contains("missing.pem"), "{}", finished.stderr);
+}
+
+/// nginx in front of Consul, which asks for a name and a password.
+const PROXY: &str = r#"
+daemon off;
+pid nginx.pid;
+error_log stderr;
+events {}
+http {
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    server {
+        listen 127.0.0.1:PORT;
+        location / {
+            auth_basic consul;
+            auth_basic_user_file htpasswd;
+            proxy_pass http://CONSUL;
+        }
+    }
+}"#;
+
+#[test]
+fn through_a_proxy_that_asks_for_a_password() {
+    let consul = Consul::start();
+    put(&consul, "a", "1");
+    let port = free_port();
+    let configuration =
+        PROXY.replace("PORT", &port.to_string()).replace("CONSUL", &consul.address());
+    let proxy = Program::new("nginx")
+        .file("nginx.conf", configuration)
+        .file("htpasswd", "me:{PLAIN}secret\n");
+    open_to_all(proxy.dir());
+    let prefix = proxy.dir().display().to_string();
+    let _running = proxy.args(["-p", &prefix, "-c", "nginx.conf"]).spawn();
+    let address = format!("127.0.0.1:{port}");
+    wait_until("nginx listens", PATIENCE, || TcpStream::connect(&address).is_ok());
+    let asked = |args: &[&str]| {
+        program(&["-once", "-template", "in", "-consul", &address])
+            .args(args)
+            .file("in", "{{ key \"a\" }}\n")
+    };
+    let auth = |enabled: bool| {
+        settings(json!({ "consul": { "auth": { "enabled": enabled, "username": "me",
+            "password": "secret" } } }))
+    };
+    for program in [
+        asked(&["-consul-auth", "me:secret"]),
+        asked(&["-auth", "me:secret"]),
+        asked(&[]).env("CONSUL_HTTP_AUTH", "me:secret"),
+        asked(&["-config", "c"]).file("c", auth(true)),
+    ] {
+        let (code, finished) = run(&program);
+        assert_eq!((code, finished.stdout.as_str()), (0, "1\n"), "{}", finished.stderr);
+    }
+    for program in [
+        asked(&[]),
+        asked(&["-consul-auth", "me:wrong-one"]),
+        asked(&["-config", "c"]).file("c", auth(false)),
+    ] {
+        let mut running = program.spawn();
+        let line = running.wait_for_line("[WARN] in waits: ");
+        assert!(line.contains("401"), "{line}");
+        assert!(!running.stderr_so_far().contains("wrong-one"), "{}", running.stderr_so_far());
+    }
+}
+
+/// So that a worker of nginx, which may be another user, can read there.
+fn open_to_all(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
