@@ -172,7 +172,11 @@ async fn usher(catalog: Arc<dyn Catalog>, board: Arc<Board>) {
     loop {
         let turn = catalog.reachability().turn().await;
         recoveries.mark_unchanged();
-        let answer = catalog.reachability().observed(Operation::Find, catalog.places()).await;
+        let Some(request) = catalog.places() else {
+            board.bounds.set_places(None);
+            return;
+        };
+        let answer = catalog.reachability().observed(Operation::Find, request).await;
         let class = turn.report(&answer);
         drop(turn);
         match answer {

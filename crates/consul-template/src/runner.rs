@@ -241,7 +241,7 @@ impl Runner {
             if let Some(beside) = &self.beside {
                 beside.pass(signal, &self.processes);
             }
-        } else if is(self.plan.reload_signal) {
+        } else if is(self.plan.reload_signal) && self.renderer.is_some() {
             self.reload();
         } else if signal == Signal::SIGTERM
             || is(self.plan.kill_signal)

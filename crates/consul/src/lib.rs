@@ -186,8 +186,8 @@ impl Catalog for Consul {
         Box::pin(self.answer_to(question, after, wait))
     }
 
-    fn places(&self) -> Answer<'_, Option<usize>> {
-        Box::pin(self.bearable())
+    fn places(&self) -> Option<Answer<'_, Option<usize>>> {
+        Some(Box::pin(self.bearable()))
     }
 
     fn open_session<'a>(&'a self, terms: &'a SessionTerms) -> Answer<'a, Session> {

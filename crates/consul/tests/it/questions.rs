@@ -210,7 +210,7 @@ fn a_survey_says_who_may_not_ask_and_follows_once_that_is_allowed() {
     assert_eq!(survey.trouble(&any("app")), None);
     let places = {
         let catalog = Arc::clone(&catalog);
-        scene.runtime.wait(async move { catalog.places().await })
+        scene.runtime.wait(async move { catalog.places().unwrap().await })
     };
     assert_eq!(places, Ok(Some(150)), "who may not read an agent's limit takes the usual one");
 
