@@ -22,7 +22,7 @@ pub struct Template {
     pub left_delimiter: String,
     /// What closes an action, `}}` unless it is said.
     pub right_delimiter: String,
-    /// The file, a path from the root; no two have the same.
+    /// The file; no two have the same. From where the program runs if it is not from the root.
     pub destination: PathBuf,
     /// The file's permissions; `None`: as before, 0644 if it is new.
     pub mode: Option<u32>,
@@ -46,7 +46,7 @@ masked_debug!(Template { text name, part source, text left_delimiter, text right
 /// Where a template's text comes from.
 #[derive(Clone, PartialEq)]
 pub enum Source {
-    /// A file, a path from the root.
+    /// A file; from where the program runs if its path is not from the root.
     File(PathBuf),
     /// The configuration itself.
     Contents(String),

@@ -91,6 +91,16 @@ fn all_that_can_be_said() {
     assert_eq!(check.timeout, milliseconds(10_000));
 }
 
+/// From where the program runs.
+#[test]
+fn relative_paths() {
+    let text = "{ consul: 'c:1', templates: [{ name: 'a', source: 'a.ctmpl', destination: 'out/b' }, \
+                { name: 'b', source: '../a', destination: 'b' }] }";
+    let [a, b]: [Template; 2] = good(text, "", &[]).templates.try_into().expect("two");
+    assert!(a.source == Source::File("a.ctmpl".into()) && b.source == Source::File("../a".into()));
+    assert_eq!((a.destination, b.destination), ("out/b".into(), "b".into()));
+}
+
 #[test]
 fn texts() {
     let contents = |value: &str| match template(&format!("contents: {value}")).source {

@@ -29,6 +29,7 @@ fn kinds_of_checks() {
             ("keys of no kind", health("expect: 200")),
             ("output of no command", health("tcp: \"a:1\", logging: { level: \"debug\" }")),
             ("an unknown kind", health("https: \"https://a/\"")),
+            ("words from elsewhere", health("httpGet: {}, retries: 3, initialDelaySeconds: 5")),
             ("a kind in capitals", health("TCP: \"a:1\"")),
             ("an unset variable", health("http: \"{{ .URL }}\"")),
             ("no failure at all", health("exec: \"a\", failures: 0")),

@@ -1,16 +1,12 @@
 //! The sub-commands' side of the socket.
 
-use std::fmt::Write as _;
-use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{HOST, HeaderValue};
-use hyper_util::rt::TokioIo;
+use http_client::{Connection, encode};
+use hyper::Method;
+use hyper::header::{HOST, HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::net::UnixStream;
@@ -96,7 +92,7 @@ impl Client {
     /// # Errors
     /// As every request's: the socket, the program or what was asked is not as it should be.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.call("GET", "/v3/ping", String::new()).await.map(drop)
+        self.call(Method::GET, "/v3/ping", String::new()).await.map(drop)
     }
 
     /// Makes the program read its configuration again.
@@ -104,7 +100,7 @@ impl Client {
     /// # Errors
     /// Also when the configuration is bad, with its errors.
     pub async fn reload(&self) -> Result<(), Error> {
-        self.call("POST", "/v3/reload", String::new()).await.map(drop)
+        self.call(Method::POST, "/v3/reload", String::new()).await.map(drop)
     }
 
     /// Enters or leaves maintenance.
@@ -116,7 +112,7 @@ impl Client {
             Switch::Enable => "/v3/maintenance/enable",
             Switch::Disable => "/v3/maintenance/disable",
         };
-        self.call("POST", path, String::new()).await.map(drop)
+        self.call(Method::POST, path, String::new()).await.map(drop)
     }
 
     /// Sets variables in the environment of future children; an empty value unsets. Of a name
@@ -127,7 +123,7 @@ impl Client {
     pub async fn putenv(&self, pairs: &[(String, String)]) -> Result<(), Error> {
         let body: Map<String, Value> =
             pairs.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
-        self.call("POST", "/v3/environ", Value::from(body).to_string()).await.map(drop)
+        self.call(Method::POST, "/v3/environ", Value::from(body).to_string()).await.map(drop)
     }
 
     /// Adds, sets or observes values of metrics, in this order.
@@ -148,7 +144,7 @@ impl Client {
     }
 
     async fn send_metrics(&self, body: Map<String, Value>) -> Result<(), Error> {
-        self.call("POST", "/v3/metric", Value::from(body).to_string()).await.map(drop)
+        self.call(Method::POST, "/v3/metric", Value::from(body).to_string()).await.map(drop)
     }
 
     /// What is going on in the program.
@@ -156,7 +152,7 @@ impl Client {
     /// # Errors
     /// As every request's.
     pub async fn status(&self) -> Result<Status, Error> {
-        let body = self.call("GET", "/v3/status", String::new()).await?;
+        let body = self.call(Method::GET, "/v3/status", String::new()).await?;
         serde_json::from_slice(&body)
             .map_err(|error| self.broken(format!("its status is not understood: {error}")))
     }
@@ -177,65 +173,36 @@ impl Client {
             encode(&mut path, value);
         }
         let until = Instant::now() + ANSWER;
-        self.exchange(|mut sender| async move {
-            let head = self.send(&mut sender, "GET", &path, String::new());
-            let late = |_| Error::Silent(self.socket.clone(), ANSWER);
-            let mut body = timeout_at(until, head).await.map_err(late)??;
-            let mut lines = Lines::default();
-            loop {
-                let frame = timeout(SILENCE, body.frame()).await;
-                let frame = match frame.map_err(|_| Error::Silent(self.socket.clone(), SILENCE))? {
-                    None => return Ok(()),
-                    Some(frame) => frame.map_err(|error| self.broken(chain(&error)))?,
-                };
-                let Ok(data) = frame.into_data() else { continue };
-                lines.feed(&data, &mut hear).map_err(|what| self.broken(what))?;
-            }
-        })
-        .await
+        let mut connection = self.connect().await?;
+        let head = self.send(&mut connection, Method::GET, &path, String::new());
+        let silent = |time| move |_| Error::Silent(self.socket.clone(), time);
+        timeout_at(until, head).await.map_err(silent(ANSWER))??;
+        let mut lines = Lines::default();
+        loop {
+            let chunk = timeout(SILENCE, connection.chunk()).await.map_err(silent(SILENCE))?;
+            let Some(data) = chunk.map_err(|what| self.broken(what))? else { return Ok(()) };
+            lines.feed(&data, &mut hear).map_err(|what| self.broken(what))?;
+        }
     }
 
     /// One request and its whole answer.
-    async fn call(&self, method: &str, path: &str, body: String) -> Result<Vec<u8>, Error> {
-        let exchange = self.exchange(|mut sender| async move {
-            let body = self.send(&mut sender, method, path, body).await?;
-            self.read(body).await
-        });
+    async fn call(&self, method: Method, path: &str, body: String) -> Result<Vec<u8>, Error> {
+        let exchange = async {
+            let mut connection = self.connect().await?;
+            self.send(&mut connection, method, path, body).await?;
+            self.read(&mut connection).await
+        };
         let answer = timeout(ANSWER, exchange).await;
         answer.map_err(|_| Error::Silent(self.socket.clone(), ANSWER))?
     }
 
-    /// Connects and runs `talk` beside the connection's own work.
-    async fn exchange<T, F>(
-        &self,
-        talk: impl FnOnce(SendRequest<Full<Bytes>>) -> F,
-    ) -> Result<T, Error>
-    where
-        F: Future<Output = Result<T, Error>>,
-    {
-        let stream = TokioIo::new(self.connect().await?);
-        let (sender, connection) =
-            handshake(stream).await.map_err(|error| self.broken(chain(&error)))?;
-        let talk = talk(sender);
-        tokio::pin!(talk, connection);
-        let mut over = false;
-        loop {
-            tokio::select! {
-                biased;
-                outcome = &mut talk => return outcome,
-                // Whoever waits for an answer gets the error.
-                _ = &mut connection, if !over => over = true,
-            }
-        }
-    }
-
-    async fn connect(&self) -> Result<UnixStream, Error> {
+    async fn connect(&self) -> Result<Connection, Error> {
         let path = || self.socket.clone();
         let until = Instant::now() + CONNECT;
         loop {
             let attempt = timeout_at(until, UnixStream::connect(&self.socket)).await;
             let error = match attempt {
-                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Ok(stream)) => return Ok(Connection::new(stream)),
                 Ok(Err(error)) => error,
                 Err(_) => return Err(Error::Silent(path(), CONNECT)),
             };
@@ -251,31 +218,25 @@ impl Client {
         }
     }
 
-    /// Sends; answers with the body of a success.
+    /// Sends, and reads the head of a success.
     async fn send(
         &self,
-        sender: &mut SendRequest<Full<Bytes>>,
-        method: &str,
+        connection: &mut Connection,
+        method: Method,
         path: &str,
         body: String,
-    ) -> Result<Incoming, Error> {
-        let broken = |error: &dyn std::error::Error| self.broken(chain(error));
-        let request = hyper::Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, HeaderValue::from_static("localhost"))
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|error| broken(&error))?;
-        let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
-        let (status, body) = (response.status(), response.into_body());
+    ) -> Result<(), Error> {
+        let headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static("localhost"))]);
+        let sent = connection.exchange(&method, path, headers, body.as_bytes()).await;
+        let (status, _) = sent.map_err(|what| self.broken(what))?;
         if status.is_success() {
-            return Ok(body);
+            return Ok(());
         }
         #[derive(Deserialize)]
         struct Wrong {
             error: String,
         }
-        let body = self.read(body).await?;
+        let body = self.read(connection).await?;
         let message = match serde_json::from_slice::<Wrong>(&body) {
             Ok(wrong) => wrong.error,
             Err(_) => format!("{}: the answer is {status}", self.socket.display()),
@@ -283,11 +244,9 @@ impl Client {
         Err(Error::Refused { status: status.as_u16(), message })
     }
 
-    async fn read(&self, mut body: Incoming) -> Result<Vec<u8>, Error> {
+    async fn read(&self, connection: &mut Connection) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| self.broken(chain(&error)))?;
-            let Ok(data) = frame.into_data() else { continue };
+        while let Some(data) = connection.chunk().await.map_err(|what| self.broken(what))? {
             if bytes.len() + data.len() > LIMIT {
                 return Err(self.broken(format!("its answer is longer than {LIMIT} bytes")));
             }
@@ -298,28 +257,6 @@ impl Client {
 
     fn broken(&self, what: String) -> Error {
         Error::Broken(self.socket.clone(), what)
-    }
-}
-
-/// An error and what caused it; hyper's own messages leave out the causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    text
-}
-
-/// Appends `text` to a query, with everything but unreserved characters encoded.
-fn encode(path: &mut String, text: &str) {
-    for &byte in text.as_bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            let _ = write!(path, "%{byte:02X}");
-        }
     }
 }
 

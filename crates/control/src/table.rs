@@ -310,23 +310,27 @@ fn elections(page: &mut Page, elections: &[ElectionStatus], now: SystemTime) {
 fn templates(page: &mut Page, templates: &[TemplateStatus], now: SystemTime) {
     let row = |template: &TemplateStatus| {
         let tone = match template.state {
-            TemplateState::Rendered if template.waiting_for.is_none() => Tone::Good,
-            TemplateState::Rendered | TemplateState::Waiting => Tone::Warning,
+            TemplateState::Current => Tone::Good,
+            TemplateState::Waiting => Tone::Warning,
             TemplateState::Failed => Tone::Bad,
         };
-        let state = match (template.state, &template.waiting_for) {
-            (TemplateState::Waiting, Some(missing)) => format!("waiting for {missing}"),
-            (state, Some(missing)) => format!("{}, waiting for {missing}", state.as_str()),
-            (state, None) => state.as_str().to_owned(),
-        };
+        let missing = template.waiting_for.as_ref().map(|what| format!("waits for {what}"));
         let since = template.since.as_ref().map(|at| since(at, now)).unwrap_or_default();
         let cells = vec![
             Cell::normal(template.name.as_str()),
-            Cell::new(state, tone),
+            Cell::new(template.state.as_str(), tone),
             Cell::normal(since),
             Cell::normal(template.destination.as_str()),
         ];
-        Row { cells, below: template.failure.as_deref().map(tail).unwrap_or_default() }
+        Row {
+            cells,
+            below: template
+                .failure
+                .as_ref()
+                .or(missing.as_ref())
+                .map(|words| tail(words))
+                .unwrap_or_default(),
+        }
     };
     page.table(&TEMPLATES, &templates.iter().map(row).collect::<Vec<_>>());
 }

@@ -276,7 +276,7 @@ pub struct TemplateStatus {
     /// Since when the file is as it is; absent if it was never rendered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
-    /// What is missing, if something is.
+    /// What is missing for a new text, if something is: `service "db"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
     /// What was wrong the last time, unless it was right since then.
@@ -291,8 +291,8 @@ pub enum TemplateState {
     /// It was never rendered: something is missing.
     #[default]
     Waiting,
-    /// The file is as it should be.
-    Rendered,
+    /// The file is as it should be, as far as is known.
+    Current,
     /// The file is as it was: a new text could not be made, written, or was refused.
     Failed,
 }
@@ -302,7 +302,7 @@ impl TemplateState {
     pub fn as_str(self) -> &'static str {
         match self {
             TemplateState::Waiting => "waiting",
-            TemplateState::Rendered => "rendered",
+            TemplateState::Current => "current",
             TemplateState::Failed => "failed",
         }
     }

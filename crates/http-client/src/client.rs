@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::http::uri::PathAndQuery;
+use hyper::{Method, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
-use crate::connection::{Connection, chain};
-use crate::endpoint::{self, Endpoint};
+use crate::connection::Connection;
+use crate::endpoint::{self, Endpoint, Protocol};
 use crate::{Address, BuildError, Error};
 
 /// Connections kept while nobody uses them.
@@ -51,6 +51,9 @@ pub enum Repeat {
     /// The second changes nothing: if a kept connection turns out to be closed, the request is sent
     /// once more on a fresh one.
     Harmless,
+    /// It may go out on a kept connection, once: if that turns out to be closed, the request fails
+    /// with [`Error::Interrupted`]. For what a server that is new would answer otherwise.
+    Unwanted,
     /// It would do harm: the request goes out on a fresh connection, once.
     Forbidden,
 }
@@ -111,29 +114,29 @@ pub struct Stream<'a> {
     pub headers: HeaderMap,
     /// Who answers.
     pub endpoint: EndpointId,
-    body: Incoming,
-    _connection: Connection,
+    connection: Connection,
     client: &'a Client,
 }
 
 impl Stream<'_> {
-    /// The next bytes of the body, some hundred kilobytes at most; `None`: it has ended properly.
+    /// The next bytes of the body, some kilobytes; `None`: it has ended properly.
     /// There is no deadline. Cancel safe.
     ///
     /// # Errors
     /// [`Error::Interrupted`].
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        let chunk = chunk(&mut self.body).await;
+        let chunk = self.connection.chunk().await;
         if chunk.is_err() {
             self.client.avoid(self.endpoint);
         }
-        chunk
+        chunk.map_err(Error::Interrupted)
     }
 }
 
 /// An answer whose body has not been read yet, and where it comes from.
 struct Head {
-    response: Response<Incoming>,
+    status: StatusCode,
+    headers: HeaderMap,
     connection: Connection,
     endpoint: EndpointId,
 }
@@ -148,7 +151,7 @@ impl Client {
         addresses: &[Address],
         headers: Vec<(HeaderName, HeaderValue)>,
     ) -> Result<Self, BuildError> {
-        let endpoints = endpoint::build(addresses)?;
+        let endpoints = endpoint::build(addresses, Protocol::Http1)?;
         let current = Current { id: EndpointId(0), kept: Vec::new(), heard: None };
         Ok(Client { endpoints, headers, current: Mutex::new(current) })
     }
@@ -222,10 +225,38 @@ impl Client {
     /// As [`Client::send`].
     pub async fn send_to(&self, endpoint: EndpointId, call: Call<'_>) -> Result<Reply, Error> {
         let until = Instant::now() + call.deadline;
-        let uri = uri(&call)?;
+        let path = path(&call)?;
         let connection = self.connect(endpoint, until, 1).await.map_err(Error::Unreachable)?;
-        let head = self.exchange(endpoint, connection, &call, &uri, until).await?;
+        let head = self.exchange(endpoint, connection, &call, &path, until).await?;
         self.rest(head, &call, until).await
+    }
+
+    /// As [`Client::send`], but on a connection that was made for it and is closed after it, to the
+    /// current server alone; of a longer answer than [`Call::limit`] only so much is read. For
+    /// checks: what is kept open says nothing about whether others could connect.
+    ///
+    /// # Errors
+    /// As [`Client::send`], without [`Error::TooLong`].
+    pub async fn probe(&self, call: Call<'_>) -> Result<Reply, Error> {
+        let (endpoint, until) = (self.current(), Instant::now() + call.deadline);
+        let path = path(&call)?;
+        let connected = Box::pin(self.connect(endpoint, until, 1));
+        let connection = connected.await.map_err(Error::Unreachable)?;
+        let head = self.exchange(endpoint, connection, &call, &path, until).await?;
+        let Head { status, headers, mut connection, endpoint } = head;
+        let mut body = Vec::new();
+        let beginning = async {
+            while let Some(data) = connection.chunk().await.map_err(Error::Interrupted)? {
+                body.extend_from_slice(&data);
+                if body.len() >= call.limit {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        timeout_at(until, beginning).await.map_err(|_| Error::Timeout(call.deadline))??;
+        body.truncate(call.limit);
+        Ok(Reply { status, headers, body, endpoint })
     }
 
     /// Sends, and reads the head of the answer only.
@@ -234,27 +265,20 @@ impl Client {
     /// No head in time; see [`Error`] for what that means.
     pub async fn open(&self, call: Call<'_>) -> Result<Stream<'_>, Error> {
         let head = self.head(&call, Instant::now() + call.deadline).await?;
-        let (parts, body) = head.response.into_parts();
-        Ok(Stream {
-            status: parts.status,
-            headers: parts.headers,
-            endpoint: head.endpoint,
-            body,
-            _connection: head.connection,
-            client: self,
-        })
+        let Head { status, headers, connection, endpoint } = head;
+        Ok(Stream { status, headers, endpoint, connection, client: self })
     }
 
     /// On a kept connection, or else from the first server that can be connected to.
     async fn head(&self, call: &Call<'_>, until: Instant) -> Result<Head, Error> {
-        let uri = uri(call)?;
+        let path = path(call)?;
         let begun = Instant::now();
         let (first, kept) = self.begin(call.repeat);
         let reused = kept.is_some();
         if let Some(connection) = kept {
-            match self.exchange(first, connection, call, &uri, until).await {
+            match self.exchange(first, connection, call, &path, until).await {
                 Ok(head) => return Ok(head),
-                Err(Error::Interrupted(reason)) => {
+                Err(Error::Interrupted(reason)) if call.repeat == Repeat::Harmless => {
                     log::trace!("a kept connection to {} is gone: {reason}", self.name(first));
                 }
                 Err(late) => {
@@ -265,8 +289,10 @@ impl Client {
         }
         // The kept connection may have carried the request.
         let failed = if reused { Error::Interrupted } else { Error::Unreachable };
-        let (endpoint, connection) = self.connect_to_one(first, until).await.map_err(failed)?;
-        let head = self.exchange(endpoint, connection, call, &uri, until).await;
+        // Large and rare: not a part of every request that waits.
+        let connected = Box::pin(self.connect_to_one(first, until));
+        let (endpoint, connection) = connected.await.map_err(failed)?;
+        let head = self.exchange(endpoint, connection, call, &path, until).await;
         if let Err(error) = &head {
             self.failed(endpoint, begun, error);
         }
@@ -277,7 +303,10 @@ impl Client {
     fn begin(&self, repeat: Repeat) -> (EndpointId, Option<Connection>) {
         let mut current = self.lock();
         let kept = match repeat {
-            Repeat::Harmless => current.kept.pop(),
+            Repeat::Harmless | Repeat::Unwanted => {
+                current.kept.retain_mut(Connection::is_open);
+                current.kept.pop()
+            }
             // One cannot know whether what was written to a stale one has arrived.
             Repeat::Forbidden => None,
         };
@@ -324,7 +353,7 @@ impl Client {
         };
         let left = until.saturating_duration_since(Instant::now());
         let share = (left / u32::try_from(candidates).unwrap_or(1)).min(CONNECT);
-        let connected = async { Connection::open(server.dial(share).await?).await };
+        let connected = server.dial(share);
         match tokio::time::timeout(share, connected).await {
             Ok(connection) => connection,
             Err(_) => Err("no connection in time".to_owned()),
@@ -337,46 +366,45 @@ impl Client {
         endpoint: EndpointId,
         mut connection: Connection,
         call: &Call<'_>,
-        uri: &Uri,
+        path: &PathAndQuery,
         until: Instant,
     ) -> Result<Head, Error> {
-        let request = self.request(endpoint, call, uri);
-        match timeout_at(until, connection.exchange(request)).await {
-            Ok(Ok(response)) => Ok(Head { response, connection, endpoint }),
+        let headers = self.headers(endpoint, call);
+        let exchange = connection.exchange(&call.method, path.as_str(), headers, &call.body);
+        match timeout_at(until, exchange).await {
+            Ok(Ok((status, headers))) => Ok(Head { status, headers, connection, endpoint }),
             Ok(Err(reason)) => Err(Error::Interrupted(reason)),
             Err(_) => Err(Error::Timeout(call.deadline)),
         }
     }
 
-    fn request(&self, endpoint: EndpointId, call: &Call<'_>, uri: &Uri) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(call.body.clone()));
-        *request.method_mut() = call.method.clone();
-        *request.uri_mut() = uri.clone();
-        let headers = request.headers_mut();
+    fn headers(&self, endpoint: EndpointId, call: &Call<'_>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
         if let Some(server) = self.endpoints.get(endpoint.0) {
             headers.insert(HOST, server.host_header());
         }
         for (name, value) in self.headers.iter().chain(call.headers) {
             headers.insert(name, value.clone());
         }
-        request
+        headers
     }
 
     /// Reads the body; keeps the connection.
     async fn rest(&self, head: Head, call: &Call<'_>, until: Instant) -> Result<Reply, Error> {
-        let Head { response, connection, endpoint } = head;
-        let (parts, incoming) = response.into_parts();
-        let body = timeout_at(until, read(incoming, call.limit))
+        let Head { status, headers, mut connection, endpoint } = head;
+        let body = timeout_at(until, read(&mut connection, call.limit))
             .await
             .map_err(|_| Error::Timeout(call.deadline))??;
         let mut current = self.lock();
         if current.id == endpoint {
             current.heard = Some(Instant::now());
-            if current.kept.len() < KEPT && !connection.is_closed() {
+            // Nobody has looked at those since they were last used.
+            current.kept.retain_mut(Connection::is_open);
+            if current.kept.len() < KEPT && connection.is_open() {
                 current.kept.push(connection);
             }
         }
-        Ok(Reply { status: parts.status, headers: parts.headers, body, endpoint })
+        Ok(Reply { status, headers, body, endpoint })
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {
@@ -384,30 +412,27 @@ impl Client {
     }
 }
 
-fn uri(call: &Call<'_>) -> Result<Uri, Error> {
-    call.path.parse().map_err(|error| Error::Path(format!("{} is no path: {error}", call.path)))
+fn path(call: &Call<'_>) -> Result<PathAndQuery, Error> {
+    let wrong = |reason: &str| Error::Path(format!("{} is no path: {reason}", call.path));
+    if !call.path.starts_with('/') {
+        return Err(wrong("it does not begin with /"));
+    }
+    call.path.parse().map_err(|error: hyper::http::uri::InvalidUri| wrong(&error.to_string()))
 }
 
-async fn read(mut incoming: Incoming, limit: usize) -> Result<Vec<u8>, Error> {
-    let mut body = Vec::new();
-    while let Some(data) = chunk(&mut incoming).await? {
+async fn read(connection: &mut Connection, limit: usize) -> Result<Vec<u8>, Error> {
+    let expected = usize::try_from(connection.expected().unwrap_or(0)).unwrap_or(usize::MAX);
+    if expected > limit {
+        return Err(Error::TooLong(limit));
+    }
+    let mut body = Vec::with_capacity(expected);
+    while let Some(data) = connection.chunk().await.map_err(Error::Interrupted)? {
         if body.len() + data.len() > limit {
             return Err(Error::TooLong(limit));
         }
         body.extend_from_slice(&data);
     }
     Ok(body)
-}
-
-async fn chunk(incoming: &mut Incoming) -> Result<Option<Bytes>, Error> {
-    while let Some(frame) = incoming.frame().await {
-        let frame = frame.map_err(|error| Error::Interrupted(chain(error)))?;
-        // What is no data is a trailer.
-        if let Ok(data) = frame.into_data() {
-            return Ok(Some(data));
-        }
-    }
-    Ok(None)
 }
 
 /// Appends `text` to a path or query, with everything but unreserved characters encoded.

@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::header::HeaderValue;
-use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
+use crate::connection::{Connection, Duplex};
 use crate::{Address, BuildError, Tls, tls};
 
 /// One server.
@@ -40,18 +39,25 @@ impl Host {
     }
 }
 
-/// A connection of any kind. Boxed, so that the HTTP code exists once.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
 }
 
+/// What is spoken over a connection, of which TLS tells the peer in advance.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// What everybody understands: nothing is told.
+    Http1,
+    Http2,
+}
+
 /// Reads the certificates.
-pub(crate) fn build(addresses: &[Address]) -> Result<Vec<Endpoint>, BuildError> {
+pub(crate) fn build(
+    addresses: &[Address],
+    protocol: Protocol,
+) -> Result<Vec<Endpoint>, BuildError> {
     if addresses.is_empty() {
         return Err(BuildError::Option("no address is given".to_owned()));
     }
@@ -61,7 +67,7 @@ pub(crate) fn build(addresses: &[Address]) -> Result<Vec<Endpoint>, BuildError> 
     let mut connector = |options| match connectors.iter().find(|(other, _)| *other == options) {
         Some((_, connector)) => Ok(connector.clone()),
         None => {
-            let connector = tls::connector(options)?;
+            let connector = tls::connector(options, protocol)?;
             connectors.push((options, connector.clone()));
             Ok::<_, BuildError>(connector)
         }
@@ -101,12 +107,22 @@ impl Endpoint {
         HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("localhost"))
     }
 
+    pub(crate) fn scheme(&self) -> &'static str {
+        if matches!(self.way, Way::Tcp { tls: Some(_), .. }) { "https" } else { "http" }
+    }
+
+    /// A connection for HTTP/1.1; see [`Endpoint::stream`].
+    pub(crate) async fn dial(&self, time: Duration) -> Result<Connection, String> {
+        self.stream(time).await.map(Connection::on)
+    }
+
     /// Connects; a name is resolved anew. The caller sees to the deadline, `time` from now. The
     /// error says what was tried.
-    pub(crate) async fn dial(&self, time: Duration) -> Result<TokioIo<Box<dyn Stream>>, String> {
-        let stream: Box<dyn Stream> = match &self.way {
+    pub(crate) async fn stream(&self, time: Duration) -> Result<Box<dyn Duplex>, String> {
+        Ok(match &self.way {
             Way::Unix(path) => {
-                Box::new(UnixStream::connect(path).await.map_err(|error| error.to_string())?)
+                let stream = UnixStream::connect(path).await;
+                Box::new(stream.map_err(|error| error.to_string())?)
             }
             Way::Tcp { host, port, tls } => {
                 let tcp = tcp(host, *port, time).await?;
@@ -118,8 +134,7 @@ impl Endpoint {
                     }
                 }
             }
-        };
-        Ok(TokioIo::new(stream))
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use tokio_rustls::TlsConnector;
 
 use crate::BuildError;
+use crate::endpoint::Protocol;
 
 /// Where Debian, Alpine and those built on them keep the authorities that the system trusts.
 const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -40,7 +41,7 @@ const CERT: &str = "client certificate";
 const KEY: &str = "client key";
 
 /// Reads the files that `options` name.
-pub(crate) fn connector(options: &Tls) -> Result<TlsConnector, BuildError> {
+pub(crate) fn connector(options: &Tls, protocol: Protocol) -> Result<TlsConnector, BuildError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -50,7 +51,7 @@ pub(crate) fn connector(options: &Tls) -> Result<TlsConnector, BuildError> {
     } else {
         builder.with_root_certificates(roots(options)?)
     };
-    let config = match (&options.client_cert, &options.client_key) {
+    let mut config = match (&options.client_cert, &options.client_key) {
         (None, None) => builder.with_no_client_auth(),
         (Some(cert), Some(key)) => {
             let chain = certificates(CERT, cert)?;
@@ -70,6 +71,9 @@ pub(crate) fn connector(options: &Tls) -> Result<TlsConnector, BuildError> {
             return Err(BuildError::Option(format!("client key {key} without its certificate")));
         }
     };
+    if protocol == Protocol::Http2 {
+        config.alpn_protocols.push(b"h2".to_vec());
+    }
     Ok(TlsConnector::from(Arc::new(config)))
 }
 

@@ -305,6 +305,11 @@ async fn what_must_not_be_repeated_is_sent_once_on_a_connection_of_its_own() {
     a.set(Deed::Close);
     assert!(matches!(client.send(post(Repeat::Forbidden)).await, Err(Error::Interrupted(_))));
     assert_eq!((a.asked(), a.connections()), (6, 4), "sent once");
+    a.set(Deed::Answer);
+    client.send(post(Repeat::Harmless)).await.unwrap();
+    a.set(Deed::Close);
+    assert!(matches!(client.send(post(Repeat::Unwanted)).await, Err(Error::Interrupted(_))));
+    assert_eq!((a.asked(), a.connections()), (8, 5), "sent once, on the connection that was kept");
 }
 
 #[tokio::test]
@@ -370,4 +375,22 @@ async fn a_name_is_resolved() {
     let client = client(&[Address::Http { host: "localhost".into(), port: a.port }]);
     assert_eq!(get(&client, LONG).await.unwrap(), "a");
     assert!(a.requests.lock().unwrap()[0].contains(&format!("host: localhost:{}", a.port)));
+}
+
+#[tokio::test]
+async fn a_probe_has_a_connection_of_its_own_and_reads_no_more_than_it_may() {
+    let server = Server::start("long", Deed::Endless).await;
+    let client = Client::build(&[server.address()], Vec::new()).unwrap();
+    for round in 1..=2 {
+        let call = Call { limit: 100, ..Call::new(Method::HEAD, "/x", LONG) };
+        let reply = client.probe(Call { method: Method::GET, ..call }).await.unwrap();
+        assert_eq!((reply.status.as_u16(), reply.body.len()), (200, 100));
+        assert_eq!(server.connections(), round);
+    }
+    server.set(Deed::Half);
+    let half = client.probe(Call::new(Method::GET, "/x", LONG)).await;
+    assert!(matches!(half, Err(Error::Interrupted(_))));
+    server.stop().await;
+    let gone = client.probe(Call::new(Method::GET, "/x", LONG)).await;
+    assert!(matches!(gone, Err(Error::Unreachable(_))));
 }

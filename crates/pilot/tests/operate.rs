@@ -38,9 +38,10 @@ mod telemetry;
 mod user;
 
 use serde_json::{Value, json};
-use testkit::{Finished, Program, Response, Running, http, wait_until};
+use testkit::{Finished, Program, Running};
 
 use crate::support::{PATIENCE, exit_code, output};
+use support::talk::{ask, await_job, await_status, job, look, reload_with, rewrite};
 
 /// Lives until SIGTERM. Leaves its process id as a line of `NAME.pids` and its end in `journal`,
 /// where `NAME` is its argument.
@@ -95,66 +96,4 @@ fn refused(run: &Running, words: &[&str]) -> String {
     let Finished { stdout, stderr, ended } = command(run, words).spawn().wait(PATIENCE);
     assert_eq!((ended, stdout.as_str()), (testkit::Ended::Code(1), ""), "{words:?}: {stderr}");
     stderr
-}
-
-/// The answer of the control socket.
-#[track_caller]
-fn ask(run: &Running, method: &str, path: &str, body: impl AsRef<[u8]>) -> Response {
-    let socket = run.path("control.socket");
-    http(method, socket.to_str().unwrap(), path, body)
-        .unwrap_or_else(|error| panic!("{method} {path}: {error} {}", output(run)))
-}
-
-/// What `/v3/status` says.
-#[track_caller]
-fn look(run: &Running) -> Value {
-    let answer = ask(run, "GET", "/v3/status", "");
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.json()
-}
-
-/// What it says of one job, or null.
-#[track_caller]
-fn job(run: &Running, name: &str) -> Value {
-    let status = look(run);
-    let jobs = status["jobs"].as_array().unwrap();
-    jobs.iter().find(|job| job["name"] == *name).cloned().unwrap_or(Value::Null)
-}
-
-/// Waits until that has something at this JSON pointer.
-#[track_caller]
-fn await_job(run: &Running, name: &str, pointer: &str, wanted: impl Into<Value>) -> Value {
-    let wanted = wanted.into();
-    wait_until(&format!("{name} has {wanted} at {pointer}"), PATIENCE, || {
-        let job = job(run, name);
-        let there = job.pointer(pointer) == Some(&wanted);
-        if there { Ok(job) } else { Err(format!("{job} {}", output(run))) }
-    })
-}
-
-/// Waits until `/v3/status` has something at this JSON pointer.
-#[track_caller]
-fn await_status(run: &Running, pointer: &str, wanted: impl Into<Value>) {
-    let wanted = wanted.into();
-    wait_until(&format!("the status has {wanted} at {pointer}"), PATIENCE, || {
-        let status = look(run);
-        let there = status.pointer(pointer) == Some(&wanted);
-        if there { Ok(()) } else { Err(format!("{status} {}", output(run))) }
-    });
-}
-
-/// Replaces the file as an editor does: nobody sees half of it.
-fn rewrite(run: &Running, text: impl ToString) {
-    run.write("app.json.new", text.to_string());
-    std::fs::rename(run.path("app.json.new"), run.path("app.json")).unwrap();
-}
-
-/// Reloads a valid file, and waits until it is in force.
-#[track_caller]
-fn reload_with(run: &Running, text: impl ToString) {
-    let before = look(run)["generation"].as_u64().unwrap();
-    rewrite(run, text);
-    let answer = ask(run, "POST", "/v3/reload", "");
-    assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{}", output(run));
-    await_status(run, "/generation", before + 1);
 }

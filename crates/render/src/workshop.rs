@@ -194,23 +194,28 @@ impl Sheet {
         inputs: &mut Inputs,
         random: &RandomState,
     ) -> (Execution, BTreeSet<Need>) {
+        let mut read = Vec::new();
         let pass = loop {
             let pass = self.template.execute(answers);
             // Files are read at once. Each round reads another, so that there is an end.
             let is_new = |need: &&Need| matches!(need, Need::File(path) if !inputs.has(path));
             let files: Vec<Need> = pass.missing.iter().filter(is_new).cloned().collect();
-            let mut learnt = false;
+            let before = read.len();
             for need in files {
                 let Need::File(path) = &need else { continue };
                 if let Some(content) = inputs.follow(path) {
-                    answers.learn(need, Known::File(content));
-                    learnt = true;
+                    answers.learn(need.clone(), Known::File(content));
+                    read.push(need);
                 }
             }
-            if !learnt {
+            if read.len() == before {
                 break pass;
             }
         };
+        // What a later round does not ask for is not followed either.
+        for need in read.iter().filter(|need| !pass.needs.contains(need)) {
+            answers.forget(need);
+        }
         let before = std::mem::replace(&mut self.needs, pass.needs);
         let is_unanswered =
             |need: &&Need| matches!(need, Need::Catalog(_)) && answers.get(need).is_none();

@@ -51,7 +51,7 @@ table!(
 
 table!(
     HEALTH_V2,
-    "health",
+    "serviceHealth",
     PROBES,
     HTTP,
     TURNS,

@@ -7,10 +7,10 @@ table!(
     "template",
     &[
         required("name", Kind::Name, "template.NAME in events."),
-        key("source", Kind::Path, "The file with the template; or contents."),
+        key("source", Kind::Text, "The file with the template; or contents."),
         key("contents", Kind::Strings, "The template itself, or a list of its lines."),
         key("delimiters", Kind::Strings, "What opens and closes an action ({{ and }})."),
-        required("destination", Kind::Path, "The file that is rendered."),
+        required("destination", Kind::Name, "The file that is rendered."),
         key("mode", Kind::Mode, "Its permissions, like 0640; as before, or 0644, if not given."),
         key("user", Kind::Account, "Its owner; as before if not given."),
         key("group", Kind::Account, "Its group; as before if not given."),

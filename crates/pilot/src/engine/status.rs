@@ -88,10 +88,10 @@ impl Engine {
         let describe = |event| {
             let words = event::describe(event, config);
             match event {
-                Trigger::Template(id, TemplateEvent::Changed) => match self.templates.missing(id) {
-                    Some(missing) => format!("{words} (which waits for {missing})"),
-                    None => words,
-                },
+                Trigger::Template(id, TemplateEvent::Changed) => {
+                    let obstacle = self.templates.obstacle(id).map(|why| format!(" (which {why})"));
+                    words + &obstacle.unwrap_or_default()
+                }
                 _ => words,
             }
         };

@@ -81,6 +81,8 @@ struct Rendering {
 /// The check of a candidate.
 struct Trial {
     check: Pid,
+    candidate: PathBuf,
+    destination: PathBuf,
     /// What it has said.
     said: Tail,
     /// How long it may take.
@@ -170,12 +172,17 @@ impl Templates {
         changed.into_iter().chain(failed).collect()
     }
 
-    /// What a template lacks that was never rendered; `None`: nothing, or it is not known.
-    pub(super) fn missing(&self, id: TemplateId) -> Option<String> {
+    /// Why a template was never rendered: `waits for service "db"`; `None`: it was, or it is not
+    /// known.
+    pub(super) fn obstacle(&self, id: TemplateId) -> Option<String> {
+        let state = self.states.get(id.0).filter(|state| state.since.is_none())?;
         let Stage::Rendering(rendering) = &self.stage else { return None };
-        let never = self.states.get(id.0).is_some_and(|state| state.since.is_none());
+        if state.failure.is_some() {
+            return Some("has failed".to_owned());
+        }
         let mut waiting = rendering.renderer.waiting().into_iter();
-        waiting.find(|(other, _)| never && TemplateId(other.0) == id).map(|(_, missing)| missing)
+        let (_, missing) = waiting.find(|(other, _)| TemplateId(other.0) == id)?;
+        Some(format!("waits for {missing}"))
     }
 
     /// All as they are now.
@@ -192,11 +199,12 @@ impl Templates {
                 destination: template.destination.display().to_string(),
                 state: match (&state.failure, state.since) {
                     (Some(_), _) => wire::TemplateState::Failed,
-                    (None, Some(_)) => wire::TemplateState::Rendered,
+                    (None, Some(_)) => wire::TemplateState::Current,
                     (None, None) => wire::TemplateState::Waiting,
                 },
                 since: state.since.map(&time),
-                waiting_for: missing.remove(&index),
+                // Of one that has failed it says only that.
+                waiting_for: missing.remove(&index).filter(|_| state.failure.is_none()),
                 failure: state.failure.clone(),
             }
         };
@@ -286,7 +294,7 @@ impl Rendering {
     }
 
     fn judge(&mut self, id: TemplateId, trial: Trial, status: ExitStatus) {
-        let Trial { said, timeout, until, .. } = trial;
+        let Trial { candidate, destination, said, timeout, until, .. } = trial;
         if until.is_none() {
             let reason = format!("its check took longer than {timeout:?} and was killed");
             self.renderer.refuse(render::TemplateId(id.0), &reason);
@@ -297,6 +305,9 @@ impl Rendering {
                 // What has come until then has to do.
                 let _ = tokio::time::timeout(LAST_WORDS, said.finished()).await;
                 let words = said.text().trim().replace('\n', "; ");
+                // It speaks of a file that nobody knows, and that has another name each time.
+                let candidate = candidate.display().to_string();
+                let words = words.replace(&candidate, &destination.display().to_string());
                 let separator = if words.is_empty() { "" } else { ": " };
                 (id, format!("its check {status}{separator}{words}"))
             });
@@ -327,7 +338,10 @@ impl Engine {
             }
             News::Missing(all) => {
                 for (id, what) in all {
-                    if let Some(template) = self.templates.orders.settings().get(id.0) {
+                    let failed = |state: &State| state.failure.is_some();
+                    if let Some(template) = self.templates.orders.settings().get(id.0)
+                        && !self.templates.states.get(id.0).is_some_and(failed)
+                    {
                         log::info!("template {} waits for {what}", template.name);
                     }
                 }
@@ -401,7 +415,14 @@ impl Engine {
         match self.children.try_candidate(id, &program, &self.environment) {
             Ok(pid) => {
                 let until = Instant::now().checked_add(check.timeout);
-                let trial = Trial { check: pid, said, timeout: check.timeout, until };
+                let trial = Trial {
+                    check: pid,
+                    candidate: candidate.to_owned(),
+                    destination: template.destination.clone(),
+                    said,
+                    timeout: check.timeout,
+                    until,
+                };
                 rendering.trials.insert(id, trial);
             }
             Err(error) => {

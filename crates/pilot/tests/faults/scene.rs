@@ -15,6 +15,9 @@ use crate::support::{
     APP, COPROCESS, Identity, PATIENCE, await_lines, await_more_lines, last_process, lines, output,
 };
 
+/// Who is there besides.
+const OTHERS: &str = "{{ range service \"other\" }}{{ .ID }} {{ end }}";
+
 const INTERVAL: u32 = 1;
 
 /// Shorter than every outage: it runs out meanwhile.
@@ -109,6 +112,8 @@ pub(crate) fn play(fault: &Fault) -> Report {
     // The watch is not deaf.
     scene.world.put_other("other-2");
     await_lines(&scene.run, "changes", 2);
+    await_lines(&scene.run, "renderings", 2);
+    assert_eq!(scene.run.read("others.txt").as_deref(), Some("other-1 other-2 "));
     Report { whole_after, asked, lasted, grown, warnings }
 }
 
@@ -127,23 +132,32 @@ impl Scene {
                 { "name": "helper", "exec": "./coprocess", "restarts": "unlimited" },
                 { "name": "on-change", "exec": "./changed",
                     "when": { "source": "watch.other", "each": "changed" } },
+                { "name": "on-rendered", "exec": "./rendered",
+                    "when": { "source": "template.others", "each": "changed" } },
             ],
             "watches": [{ "name": "other", "interval": 1 }],
         });
-        let run = Program::new(program())
+        let program = Program::new(program());
+        let mut config = config;
+        config["templates"] = json!([{ "name": "others",
+            "source": program.path("others.ctmpl"), "destination": program.path("others.txt") }]);
+        let run = program
             .file("app.json", config.to_string())
+            .file("others.ctmpl", OTHERS)
             .args(["-config", "app.json"])
             .on(&world.app())
             .script("app", APP)
             .script("coprocess", COPROCESS)
             .script("check", "echo checked >>checks")
             .script("changed", "echo changed >>changes")
+            .script("rendered", "echo rendered >>renderings")
             .spawn();
         wait_until("the service is registered", PATIENCE, || {
             thread::sleep(Duration::from_millis(20));
             world.has_app().map_err(|seen| format!("{seen}\n{}", output(&run)))
         });
         await_lines(&run, "changes", 1);
+        await_lines(&run, "renderings", 1);
         // The start is over, and what only a start needs has left memory.
         await_more_lines(&run, "checks", 2);
         let children = [last_process(&run, "app.pids"), last_process(&run, "coprocess.pids")];
@@ -198,7 +212,7 @@ impl Scene {
     fn check_children(&self) {
         let all = output(&self.run);
         assert!(self.children.iter().all(|child| child.lives()), "{all}");
-        for file in ["app.pids", "coprocess.pids", "changes"] {
+        for file in ["app.pids", "coprocess.pids", "changes", "renderings"] {
             assert_eq!(lines(&self.run, file).len(), 1, "{file}\n{all}");
         }
     }
@@ -216,9 +230,9 @@ impl Scene {
             Told::Outage => assert_eq!((begun, warnings), (1, 1), "{all}"),
             // What was under way when the trouble began may have been cut: that is an outage, brief.
             Told::Trouble => {
-                assert!(begun <= 1 && (1..=2 + begun).contains(&warnings), "{all}");
+                assert!(begun <= 1 && (1..=3 + begun).contains(&warnings), "{all}");
             }
-            Told::Perhaps => assert!(begun <= 1 && warnings <= 2, "{all}"),
+            Told::Perhaps => assert!(begun <= 1 && warnings <= 3, "{all}"),
             Told::Nothing => assert_eq!(warnings, 0, "{all}"),
         }
         warnings

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test binary uses another part of this")]
 
+pub(crate) mod talk;
+
 use std::fs;
 use std::time::{Duration, Instant};
 

@@ -158,6 +158,29 @@ async fn files_that_templates_read_are_looked_at_every_two_seconds() {
     assert_eq!((stage.pass(60 * SECOND).await, stage.waiting()), (vec![], vec![]));
 }
 
+/// The name of one is in another, and changes.
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_asked_for_again_is_read_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for (name, content) in [("which", "a"), ("a", "one"), ("b", "two")] {
+        fs::write(path(name), content).unwrap();
+    }
+    let text =
+        format!("{{{{file (printf \"%s/%s\" {:?} (file {:?}))}}}}", folder.path(), path("which"));
+    let mut stage = Stage::of(Memory::new(), &text, |_| {});
+    assert_eq!((stage.now().await, stage.file().as_str()), (replaced(), "one"));
+    for (which, content, expected) in [("b", "", "two"), ("a", "three", "three"), ("b", "", "two")]
+    {
+        if which == "a" {
+            fs::write(path(which), content).unwrap();
+        }
+        fs::write(path("which"), which).unwrap();
+        assert_eq!(stage.pass(3 * SECOND).await, replaced());
+        assert_eq!(stage.file(), expected);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn changes_that_come_in_a_row_are_rendered_once_they_rest() {
     let wait = Some(Wait { min: 5 * SECOND, max: 20 * SECOND });
@@ -206,4 +229,23 @@ async fn an_open_question_can_become_needless() {
     stage.memory.set("ask", b"no");
     assert_eq!(stage.pass(SECOND).await, replaced());
     assert_eq!((stage.file().as_str(), stage.conductor.survey.len()), ("done", 1));
+}
+
+/// A catalog that never rests costs half a core at most.
+#[tokio::test(start_paused = true)]
+async fn a_long_pass_is_followed_by_as_long_a_rest() {
+    let mut stage = Stage::of(memory(&[("db", 1)]), DB, |_| {});
+    stage.now().await;
+    stage.conductor.worker.takes = 2 * SECOND;
+    // The first is not delayed.
+    put(&stage.memory, "db", 2);
+    assert_eq!(stage.now().await, replaced());
+    let before = stage.conductor.effort().passes;
+    for number in 3..8 {
+        put(&stage.memory, "db", number);
+        assert_eq!(stage.pass(SECOND / 4).await, []);
+    }
+    assert_eq!(stage.pass(SECOND).await, replaced());
+    assert_eq!(stage.conductor.effort().passes, before + 1);
+    assert_eq!(stage.file().lines().count(), 7);
 }
