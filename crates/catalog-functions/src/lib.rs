@@ -21,6 +21,7 @@
 //! - Keys of maps are text, also those that YAML has as numbers.
 //! - `loop` gives a list, so that `range $i, $n := loop 3` works too.
 //! - Regular expressions have ASCII classes, and no `\p`.
+//! - `parseFloat` reads no hexadecimal numbers.
 //! - A node that does not exist is false in `if` and `with`, and has empty fields.
 
 mod answers;
