@@ -264,6 +264,9 @@ impl Asker {
     fn shift(&self, trouble: Option<Box<str>>) -> Option<MutexGuard<'_, State>> {
         let mut state = self.board.lock();
         let (row, _) = state.row(self)?;
+        if row.trouble == trouble {
+            return None;
+        }
         let (before, after) = (row.trouble.is_some(), trouble.is_some());
         row.trouble = trouble;
         state.troubled = state.troubled + usize::from(after) - usize::from(before);
