@@ -1,11 +1,11 @@
 //! The command line `consul-template`: files rendered from the catalog, for scripts that call it.
 //!
 //! # Theory of operation
-//! Flags ([`table`], [`arguments`]) and files ([`file`], in HCL or JSON) say the same kind of things
-//! ([`settings`]); laid over each other they become a [`plan`], where everything that is wrong with
-//! them is said at once. The [`runner`] then has one loop: a [`render::Renderer`] keeps the files and
-//! tells of changes, commands follow these one after another ([`hooks`]), a program may run
-//! [`beside`], and signals end it all, or have everything read again. A bad reload changes nothing.
+//! Flags (`table`, `arguments`) and files (`file`, in HCL or JSON) say the same kind of things
+//! (`settings`); laid over each other they become a `plan`, where everything that is wrong with
+//! them is said at once. The `runner` then has one loop: a [`render::Renderer`] keeps the files and
+//! tells of changes, commands follow these one after another (`hooks`), a program may run
+//! `beside`, and signals end it all, or have everything read again. A bad reload changes nothing.
 //!
 //! It may be PID 1 of its container: orphans are reaped, and signals that arrive early are heard.
 
