@@ -143,10 +143,10 @@ pub trait Catalog: Send + Sync + 'static {
         wait: Duration,
     ) -> Answer<'a, Found>;
 
-    /// How many requests of ours may wait for a change at the same time, with some room for others;
-    /// `None`: any number.
-    fn places(&self) -> Answer<'_, Option<usize>> {
-        Box::pin(async { Ok(None) })
+    /// How many requests of ours may wait for a change at the same time, with some room for others.
+    /// `None`, at once or as the answer: any number.
+    fn places(&self) -> Option<Answer<'_, Option<usize>>> {
+        None
     }
 
     /// Opens a session.

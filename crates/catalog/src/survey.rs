@@ -172,7 +172,11 @@ async fn usher(catalog: Arc<dyn Catalog>, board: Arc<Board>) {
     loop {
         let turn = catalog.reachability().turn().await;
         recoveries.mark_unchanged();
-        let answer = catalog.reachability().observed(Operation::Find, catalog.places()).await;
+        let Some(request) = catalog.places() else {
+            board.bounds.set_places(None);
+            return;
+        };
+        let answer = catalog.reachability().observed(Operation::Find, request).await;
         let class = turn.report(&answer);
         drop(turn);
         match answer {
@@ -260,6 +264,9 @@ impl Asker {
     fn shift(&self, trouble: Option<Box<str>>) -> Option<MutexGuard<'_, State>> {
         let mut state = self.board.lock();
         let (row, _) = state.row(self)?;
+        if row.trouble == trouble {
+            return None;
+        }
         let (before, after) = (row.trouble.is_some(), trouble.is_some());
         row.trouble = trouble;
         state.troubled = state.troubled + usize::from(after) - usize::from(before);

@@ -112,6 +112,10 @@ fn large_files_are_no_trap() {
             many("a: 1", 10_000),
             many("200", 10_000)
         ),
+        format!(
+            "{{ jobs: [{}] }}",
+            many("{ exec: 'a', when: { source: 'bb', once: 'healthy' } }", 8_000)
+        ),
         format!("{{ jobs: [{}] }}", chain(5_000, "stopAfter")),
         format!("{{ jobs: [{}] }}", chain(5_000, "when")),
         format!("{{ consul: 'c:1', coprocesses: [{}] }}", many("{ command: 'a' }", 20_000)),

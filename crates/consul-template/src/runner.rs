@@ -241,7 +241,7 @@ impl Runner {
             if let Some(beside) = &self.beside {
                 beside.pass(signal, &self.processes);
             }
-        } else if is(self.plan.reload_signal) {
+        } else if is(self.plan.reload_signal) && self.renderer.is_some() {
             self.reload();
         } else if signal == Signal::SIGTERM
             || is(self.plan.kill_signal)
@@ -353,7 +353,8 @@ impl Runner {
 type Rendering = (Arc<dyn Catalog>, Renderer);
 
 fn renderer(plan: &Plan, surroundings: &Surroundings) -> Result<Rendering, (u8, String)> {
-    let catalog = registry::client(&plan.catalog).map_err(|error| (exit::SETTINGS, error))?;
+    let catalog = registry::client_with_login(&plan.catalog, plan.login.clone())
+        .map_err(|error| (exit::SETTINGS, error))?;
     let (templates, environment) = (plan.templates.clone(), surroundings.text.clone());
     let renderer = Renderer::start(Arc::clone(&catalog), templates, environment)
         .map_err(|error| (exit::RENDERING, error))?;

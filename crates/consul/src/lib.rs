@@ -75,6 +75,9 @@ impl Consul {
             Some(Token::Value(token)) => headers.push(token::header(token)?),
             Some(Token::File(path)) => file = Some(TokenFile::open(path)?),
         }
+        if let Some((name, password)) = &options.login {
+            headers.push(token::login(name, password)?);
+        }
         let scopes = [
             ("x-consul-namespace", &options.namespace),
             ("x-consul-partition", &options.partition),
@@ -186,8 +189,8 @@ impl Catalog for Consul {
         Box::pin(self.answer_to(question, after, wait))
     }
 
-    fn places(&self) -> Answer<'_, Option<usize>> {
-        Box::pin(self.bearable())
+    fn places(&self) -> Option<Answer<'_, Option<usize>>> {
+        Some(Box::pin(self.bearable()))
     }
 
     fn open_session<'a>(&'a self, terms: &'a SessionTerms) -> Answer<'a, Session> {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use http_client::{Call, Reply, encode};
+use http_client::{Call, Repeat, Reply, encode};
 use hyper::{Method, StatusCode};
 
 use catalog::{Error, Index};
@@ -67,7 +67,9 @@ impl Consul {
             let _ = write!(path, "&index={}&wait={}ms", index.0, wait.as_millis().max(1));
         }
         let deadline = self.deadline(after.map_or(self.timeout, |_| wait));
-        let call = Call { limit: LIMIT, ..Call::new(Method::GET, &path, deadline) };
+        // A server that is new would hold a question after the old one's index for all of `wait`.
+        let repeat = if after.is_some() { Repeat::Unwanted } else { Repeat::Harmless };
+        let call = Call { limit: LIMIT, repeat, ..Call::new(Method::GET, &path, deadline) };
         let mut answer = self.answer(call).await;
         if after.is_none() {
             self.pass_over(&answer);

@@ -51,6 +51,9 @@ pub enum Repeat {
     /// The second changes nothing: if a kept connection turns out to be closed, the request is sent
     /// once more on a fresh one.
     Harmless,
+    /// It may go out on a kept connection, once: if that turns out to be closed, the request fails
+    /// with [`Error::Interrupted`]. For what a server that is new would answer otherwise.
+    Unwanted,
     /// It would do harm: the request goes out on a fresh connection, once.
     Forbidden,
 }
@@ -275,7 +278,7 @@ impl Client {
         if let Some(connection) = kept {
             match self.exchange(first, connection, call, &path, until).await {
                 Ok(head) => return Ok(head),
-                Err(Error::Interrupted(reason)) => {
+                Err(Error::Interrupted(reason)) if call.repeat == Repeat::Harmless => {
                     log::trace!("a kept connection to {} is gone: {reason}", self.name(first));
                 }
                 Err(late) => {
@@ -300,7 +303,7 @@ impl Client {
     fn begin(&self, repeat: Repeat) -> (EndpointId, Option<Connection>) {
         let mut current = self.lock();
         let kept = match repeat {
-            Repeat::Harmless => {
+            Repeat::Harmless | Repeat::Unwanted => {
                 current.kept.retain_mut(Connection::is_open);
                 current.kept.pop()
             }

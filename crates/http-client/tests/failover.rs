@@ -305,6 +305,11 @@ async fn what_must_not_be_repeated_is_sent_once_on_a_connection_of_its_own() {
     a.set(Deed::Close);
     assert!(matches!(client.send(post(Repeat::Forbidden)).await, Err(Error::Interrupted(_))));
     assert_eq!((a.asked(), a.connections()), (6, 4), "sent once");
+    a.set(Deed::Answer);
+    client.send(post(Repeat::Harmless)).await.unwrap();
+    a.set(Deed::Close);
+    assert!(matches!(client.send(post(Repeat::Unwanted)).await, Err(Error::Interrupted(_))));
+    assert_eq!((a.asked(), a.connections()), (8, 5), "sent once, on the connection that was kept");
 }
 
 #[tokio::test]

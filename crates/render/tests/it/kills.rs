@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -39,17 +39,23 @@ fn a_killed_renderer_leaves_a_whole_file_and_its_successor_what_it_left_beside()
         let until = Instant::now() + Duration::from_millis(500);
         while names(folder.path()).iter().all(|name| !is_candidate(name)) && Instant::now() < until
         {
+            assert_whole(&path);
         }
         // While it is written, or while it takes the file's place.
-        thread::sleep(Duration::from_micros(400 * round));
-        running.kill();
-        for name in ["file", "file.bak"] {
-            let Ok(text) = std::fs::read_to_string(folder.path().join(name)) else { continue };
-            let first = text.lines().next().unwrap();
-            assert!(text.lines().all(|line| line == first), "mixed");
-            assert_eq!(text.lines().count(), LINES, "half");
+        let until = Instant::now() + Duration::from_micros(400 * round);
+        while Instant::now() < until {
+            assert_whole(&path);
         }
-        leftovers += names(folder.path()).iter().filter(|name| is_candidate(name)).count();
+        running.kill();
+        assert_whole(&path);
+        assert_whole(&folder.path().join("file.bak"));
+        for name in names(folder.path()).iter().filter(|name| is_candidate(name)) {
+            leftovers += 1;
+            // The next round waits for one of its own; the successor finds those of the last.
+            if round < 9 {
+                std::fs::remove_file(folder.path().join(name)).unwrap();
+            }
+        }
     }
     assert!(leftovers > 0, "none was killed in the midst of writing");
     let memory = Arc::new(Memory::new());
@@ -59,11 +65,19 @@ fn a_killed_renderer_leaves_a_whole_file_and_its_successor_what_it_left_beside()
     assert_eq!(names(folder.path()), ["file", "file.bak"]);
 }
 
+/// One line again and again, if the file is there.
+fn assert_whole(path: &Path) {
+    let Ok(text) = std::fs::read_to_string(path) else { return };
+    let line = text.split_inclusive('\n').next().unwrap_or("empty");
+    assert_eq!(text.len(), line.len() * LINES, "half of {}", path.display());
+    assert!(text.ends_with(line), "mixed: {}", path.display());
+}
+
 fn is_candidate(name: &str) -> bool {
     name.starts_with(".file.new-")
 }
 
-fn names(folder: &std::path::Path) -> Vec<String> {
+fn names(folder: &Path) -> Vec<String> {
     let names = std::fs::read_dir(folder).unwrap();
     let mut names: Vec<String> =
         names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
