@@ -314,7 +314,7 @@ fn templates(page: &mut Page, templates: &[TemplateStatus], now: SystemTime) {
             TemplateState::Waiting => Tone::Warning,
             TemplateState::Failed => Tone::Bad,
         };
-        let missing = template.waiting_for.as_ref().map(|what| format!("waits for {what}"));
+        let missing = template.waiting_for.as_ref().map(|what| format!("waits: {what}"));
         let since = template.since.as_ref().map(|at| since(at, now)).unwrap_or_default();
         let cells = vec![
             Cell::normal(template.name.as_str()),

@@ -214,7 +214,7 @@ fn templates() {
             },
             TemplateStatus { failure: Some(failure), ..template("haproxy", TemplateState::Failed) },
             TemplateStatus {
-                waiting_for: Some("key \"limits\"".into()),
+                waiting_for: Some("key \"limits\" does not exist".into()),
                 ..template("limits", TemplateState::Current)
             },
         ],
@@ -227,11 +227,11 @@ fn templates() {
     TEMPLATE  STATE    SINCE  FILE|
     nginx     current  1m00s  /etc/nginx.conf|
     pool      waiting         /etc/pool.conf|
-      | waits for service "db"|
+      | waits: service "db"|
     haproxy   failed   1m00s  /etc/haproxy.conf|
       | its check exited with 1: unknown directive in /etc/haproxy.conf:7|
     limits    current  1m00s  /etc/limits.conf|
-      | waits for key "limits"|
+      | waits: key "limits" does not exist|
     "#);
 }
 

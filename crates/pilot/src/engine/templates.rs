@@ -172,7 +172,7 @@ impl Templates {
         changed.into_iter().chain(failed).collect()
     }
 
-    /// Why a template was never rendered: `waits for service "db"`; `None`: it was, or it is not
+    /// Why a template was never rendered: `waits: service "db"`; `None`: it was, or it is not
     /// known.
     pub(super) fn obstacle(&self, id: TemplateId) -> Option<String> {
         let state = self.states.get(id.0).filter(|state| state.since.is_none())?;
@@ -182,7 +182,7 @@ impl Templates {
         }
         let mut waiting = rendering.renderer.waiting().into_iter();
         let (_, missing) = waiting.find(|(other, _)| TemplateId(other.0) == id)?;
-        Some(format!("waits for {missing}"))
+        Some(format!("waits: {missing}"))
     }
 
     /// All as they are now.
@@ -342,7 +342,7 @@ impl Engine {
                     if let Some(template) = self.templates.orders.settings().get(id.0)
                         && !self.templates.states.get(id.0).is_some_and(failed)
                     {
-                        log::info!("template {} waits for {what}", template.name);
+                        log::info!("template {} waits: {what}", template.name);
                     }
                 }
                 None

@@ -50,11 +50,11 @@ fn a_job_waits_for_the_first_rendering_and_it_is_said_for_what() {
         "when": { "source": "template.places", "once": "changed" } });
     let text = "{{ key \"go\" }}";
     let mut run = start(&program(&consul.address(), text, &json!({}), &[waits]));
-    run.wait_for_line("template places waits for ");
+    run.wait_for_line("template places waits: ");
     let waiting = await_template(&run, "waiting");
     let missing = waiting["waitingFor"].as_str().unwrap();
     assert!(missing.contains("key \"go\""), "{waiting}");
-    let wanted = format!("template.places changed (which waits for {missing})");
+    let wanted = format!("template.places changed (which waits: {missing})");
     await_job(&run, "waits", "/waitingFor", wanted);
     assert_eq!(lines(&run, "journal"), Vec::<String>::new());
     consul.request("PUT", "/v1/kv/go", "now");
