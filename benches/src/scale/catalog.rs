@@ -56,7 +56,7 @@ impl Catalog {
     pub(crate) fn start(kind: &Kind) -> Result<Self> {
         Ok(match kind {
             Kind::Development(path) => {
-                let limits = ["-max-connections", "20000", "-max-blocked", "20000"];
+                let limits = ["-max-connections", "16000", "-max-blocked", "16000"];
                 let program = Program::new(path).args(["-http", "127.0.0.1:0"]).args(limits);
                 let mut running = program.spawn();
                 let line = running.wait_for_line("listening on http://127.0.0.1:");
@@ -68,7 +68,7 @@ impl Catalog {
                 // By default it takes 200 connections from one address, and counts those of abandoned
                 // queries until these are over.
                 let consul =
-                    Consul::start_with(json!({ "limits": { "http_max_conns_per_client": 20000 } }));
+                    Consul::start_with(json!({ "limits": { "http_max_conns_per_client": 16000 } }));
                 let pid = consul.pid();
                 let address = consul.address();
                 Self { address, pid, _server: Server::Consul { _consul: Box::new(consul) } }

@@ -18,14 +18,13 @@ use crate::scale::{self, Catalog, Connection, runtime, spread};
 use relay::Relay;
 use renderer::{Rendering, Which};
 
-/// How many services.
-const SIZES: [usize; 4] = [10, 100, 1000, 5000];
+/// How many services, and how often a renderer is started with so many. A Consul keeps the
+/// connections of a renderer that is gone for another minute, and five thousand are many.
+const SIZES: [(usize, usize); 4] = [(10, 3), (100, 3), (1000, 3), (5000, 1)];
 /// Of each service.
 const INSTANCES: usize = 3;
-/// Times that a renderer is started.
-const STARTS: usize = 3;
-/// Changes in each of them.
-const CHANGES: usize = 5;
+/// Changes that a renderer sees.
+const CHANGES: usize = 8;
 /// Changes come one by one: see `figures::change`.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Thousands of first answers take their time, of a catalog that has one core to itself.
@@ -37,7 +36,7 @@ const FIGURES: [&str; 5] = [
     "services: start to first file, ms",
     "services: change to file, ms",
     "services: resident, MB",
-    "services: requests until the first file",
+    "services: requests until all waits",
     "services: requests of a change",
 ];
 
@@ -77,7 +76,7 @@ pub(crate) const ALL: [(&str, Measure); 1] = [("templates", measure)];
 fn measure(columns: &[Column]) -> Result<Vec<Row>> {
     let mut rows: Vec<Row> = SIZES
         .iter()
-        .flat_map(|size| FIGURES.iter().map(move |figure| format!("{size} {figure}")))
+        .flat_map(|(size, _)| FIGURES.iter().map(move |figure| format!("{size} {figure}")))
         .chain(["memory of one service more, KiB".to_owned()])
         .map(|figure| Row { figure, budget: Budget::None, cells: Vec::new() })
         .collect();
@@ -101,12 +100,12 @@ fn samples(column: &Column) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
     let mut residents = Vec::new();
     let mut known = 0;
-    for size in SIZES {
+    for (size, starts) in SIZES {
         runtime.block_on(fill(&catalog.address, known..size))?;
         known = size;
         let scene = Scene { column, catalog: &catalog, size };
         let (mut firsts, mut changes, mut resident) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..STARTS {
+        for _ in 0..starts {
             let rendering = scene.start(&catalog.address)?;
             firsts.push(rendering.first.as_secs_f64() * 1e3);
             for _ in 0..CHANGES {
@@ -125,7 +124,7 @@ fn samples(column: &Column) -> Result<Vec<Sample>> {
         samples.extend([first, of_a_change].into_iter().filter_map(|count| Sample::of([count])));
     }
     let more = residents.last().zip(residents.first()).map(|(most, least)| most - least);
-    let services = SIZES.last().zip(SIZES.first()).map(|(most, least)| most - least);
+    let services = SIZES.last().zip(SIZES.first()).map(|(most, least)| most.0 - least.0);
     let (more, services) = more.zip(services).context("no sizes")?;
     samples.extend(Sample::of([more * 1e6 / services as f64 / 1024.0]));
     Ok(samples)

@@ -28,6 +28,8 @@ pub(crate) struct Session {
     pub(crate) patterns: Patterns,
     /// What parts that functions execute may still take.
     pub(crate) limits: Cell<Limits>,
+    /// How many such parts are within each other.
+    pub(crate) level: Cell<usize>,
     scratch: RefCell<Rc<Scratch>>,
     answers: RefCell<Shared>,
     needs: RefCell<BTreeSet<Need>>,
@@ -42,6 +44,7 @@ impl Session {
             template: RefCell::default(),
             patterns: Patterns::default(),
             limits: Cell::new(PARTS),
+            level: Cell::new(0),
             scratch: RefCell::default(),
             answers: RefCell::default(),
             needs: RefCell::default(),

@@ -311,3 +311,27 @@ fn what_is_nested_too_deeply_is_refused() {
         assert!(words.iter().any(|word| error.contains(word)), "{error}");
     }
 }
+
+#[test]
+fn the_deepest_there_can_be_fits_into_a_small_stack() {
+    // That of the thread that renders.
+    let thread = std::thread::Builder::new().stack_size(2 << 20);
+    thread.spawn(the_deepest_there_can_be).expect("a thread").join().expect("no panic");
+}
+
+fn the_deepest_there_can_be() {
+    let mut answers = Answers::new();
+    let deep = "[".repeat(99) + &"]".repeat(99);
+    answers.learn(Need::File("deep".into()), Known::File(deep.as_str().into()));
+    for function in ["toJSON", "toYAML", "print", "printf \"%#v\""] {
+        let text = format!(
+            "{{{{define \"a\"}}}}{{{{$x := file \"deep\" | parseJSON | {function}}}}}\
+             {{{{executeTemplate \"a\"}}}}{{{{end}}}}{{{{executeTemplate \"a\"}}}}"
+        );
+        let error = template(&text).execute(&answers).text.expect_err("endless");
+        assert!(
+            error.ends_with("templates execute each other more than 100 levels deep"),
+            "{error}"
+        );
+    }
+}

@@ -41,7 +41,7 @@ pub(crate) trait Source: Send + Sync {
         None
     }
 
-    /// The registry answers with this, and not for a moment only. Called once until it is over.
+    /// The registry answers with this, and not for a moment only. Called each time that it does.
     fn troubled(&self, error: &Error);
 
     /// There is an answer again.

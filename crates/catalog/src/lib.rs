@@ -113,13 +113,26 @@ pub trait Catalog: Send + Sync + 'static {
         wait: Duration,
     ) -> Answer<'a, Snapshot>;
 
-    /// Keys and their values. `after` and `wait` as for [`Catalog::instances`].
+    /// Keys and their values: what [`Catalog::find`] answers, without what registries keep about
+    /// them. `after` and `wait` as for [`Catalog::instances`].
     fn entries<'a>(
         &'a self,
         query: &'a KeyQuery,
         after: Option<Index>,
         wait: Duration,
-    ) -> Answer<'a, Entries>;
+    ) -> Answer<'a, Entries> {
+        Box::pin(async move {
+            let KeyQuery { keys, datacenter, .. } = query.clone();
+            let found = self.find(&Question::Keys { keys, datacenter }, after, wait).await?;
+            let pairs = match found.finding {
+                Finding::Keys(pairs) => pairs,
+                _ => Vec::new(),
+            };
+            let entry = |Pair { key, value, .. }: Pair| Entry { key, value };
+            let entries = pairs.into_iter().map(entry).collect();
+            Ok(Entries { entries, index: found.index.unwrap_or(Index(0)) })
+        })
+    }
 
     /// Answers a question. `after` and `wait` as for [`Catalog::instances`], if the registry can wait
     /// for a change of that. [`Error::Refused`]: the registry does not know such things.
@@ -130,10 +143,10 @@ pub trait Catalog: Send + Sync + 'static {
         wait: Duration,
     ) -> Answer<'a, Found>;
 
-    /// How many requests of ours may wait for a change at the same time, with some room for others;
-    /// `None`: any number.
-    fn places(&self) -> Answer<'_, Option<usize>> {
-        Box::pin(async { Ok(None) })
+    /// How many requests of ours may wait for a change at the same time, with some room for others.
+    /// `None`, at once or as the answer: any number.
+    fn places(&self) -> Option<Answer<'_, Option<usize>>> {
+        None
     }
 
     /// Opens a session.

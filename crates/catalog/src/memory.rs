@@ -13,9 +13,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::{
-    Answer, Catalog, Entries, Error, Expiry, Found, Holding, Index, Instance, KeyQuery, Query,
-    Question, Reachability, Registered, Registration, Session, SessionTerms, Snapshot, Status,
-    Token,
+    Answer, Catalog, Error, Expiry, Found, Holding, Index, Instance, Query, Question, Reachability,
+    Registered, Registration, Session, SessionTerms, Snapshot, Status, Token,
 };
 use locks::Locks;
 pub use time::Time;
@@ -59,7 +58,6 @@ pub enum Verb {
     Deregister,
     Lookup,
     Instances,
-    Entries,
     Find,
     OpenSession,
     RenewSession,
@@ -368,20 +366,6 @@ impl Catalog for Memory {
             let passing = |state: &State, now| state.passing(query, now);
             let (instances, index) = self.follow(after, wait, passing).await?;
             Ok(Snapshot { instances, index })
-        })
-    }
-
-    fn entries<'a>(
-        &'a self,
-        query: &'a KeyQuery,
-        after: Option<Index>,
-        wait: Duration,
-    ) -> Answer<'a, Entries> {
-        Box::pin(async move {
-            self.admit(Verb::Entries, query.keys.as_str()).await?;
-            let read = |state: &State, _| state.locks.entries(&query.keys);
-            let (entries, index) = self.follow(after, wait, read).await?;
-            Ok(Entries { entries, index })
         })
     }
 

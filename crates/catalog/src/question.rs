@@ -194,7 +194,7 @@ pub struct HealthCheck {
 }
 
 /// A node. Registries without nodes leave all empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Node {
     /// Its id.
     pub id: String,

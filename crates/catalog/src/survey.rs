@@ -172,7 +172,11 @@ async fn usher(catalog: Arc<dyn Catalog>, board: Arc<Board>) {
     loop {
         let turn = catalog.reachability().turn().await;
         recoveries.mark_unchanged();
-        let answer = catalog.reachability().observed(Operation::Find, catalog.places()).await;
+        let Some(request) = catalog.places() else {
+            board.bounds.set_places(None);
+            return;
+        };
+        let answer = catalog.reachability().observed(Operation::Find, request).await;
         let class = turn.report(&answer);
         drop(turn);
         match answer {
@@ -260,6 +264,9 @@ impl Asker {
     fn shift(&self, trouble: Option<Box<str>>) -> Option<MutexGuard<'_, State>> {
         let mut state = self.board.lock();
         let (row, _) = state.row(self)?;
+        if row.trouble == trouble {
+            return None;
+        }
         let (before, after) = (row.trouble.is_some(), trouble.is_some());
         row.trouble = trouble;
         state.troubled = state.troubled + usize::from(after) - usize::from(before);
@@ -315,5 +322,20 @@ impl Source for Asker {
             state.spoken.clear();
             log::info!("{} answers all questions again", self.board.name);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_in_thousands_is_small() {
+        let catalog: Arc<dyn Catalog> = Arc::new(crate::memory::Memory::new());
+        let board = Arc::clone(&Survey::new(Arc::clone(&catalog), Duration::ZERO).board);
+        let asker = Asker { question: Arc::new(Question::Datacenters), number: 0, board };
+        let request = size_of_val(&*asker.ask(&*catalog, None, Duration::ZERO));
+        let query = size_of_val(&follow(Arc::clone(&catalog), asker, Duration::ZERO));
+        assert!(request <= 128 && query <= 640, "{request} and {query} bytes");
     }
 }

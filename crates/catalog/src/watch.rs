@@ -2,6 +2,7 @@
 
 mod source;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -120,7 +121,8 @@ fn start<Q: Followed>(
     let (tell, news) = cell::channel(Arc::clone(&known));
     let freshness = Freshness::default();
     let wait = crate::follow::wait(query.max_staleness());
-    let source = Listened { query, tell, freshness: freshness.clone() };
+    let told = AtomicBool::new(false);
+    let source = Listened { query, tell, freshness: freshness.clone(), told };
     let task = tokio::spawn(follow(catalog, source, wait)).abort_handle();
     Watch { seen: known, news, same: Q::same, handle: WatchHandle { task, freshness } }
 }

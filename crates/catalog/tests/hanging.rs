@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use catalog::memory::{Memory, Mood, Time};
 use catalog::{
-    Answer, Candidacy, Catalog, Demotion, Election, Entries, Error, Expiry, Found, Holding, Index,
-    KeyQuery, Leadership, Query, Question, Reachability, Registered, Registration, Session,
-    SessionTerms, Snapshot, Status, Token, campaign, campaign_with, watch,
+    Answer, Candidacy, Catalog, Demotion, Election, Error, Expiry, Found, Holding, Index,
+    Leadership, Query, Question, Reachability, Registered, Registration, Session, SessionTerms,
+    Snapshot, Status, Token, campaign, campaign_with, watch,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch as cell;
@@ -98,15 +98,6 @@ impl Catalog for Hanging {
             }
             std::future::pending().await
         })
-    }
-
-    fn entries<'a>(
-        &'a self,
-        query: &'a KeyQuery,
-        after: Option<Index>,
-        wait: Duration,
-    ) -> Answer<'a, Entries> {
-        self.memory.entries(query, after, wait)
     }
 
     fn find<'a>(

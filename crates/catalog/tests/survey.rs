@@ -182,3 +182,57 @@ async fn thousands_of_questions_are_answered_without_a_pause_between_them() {
     }
     assert!(begun.elapsed() < SECOND, "{:?}", begun.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn hundreds_of_questions_find_one_outage_and_ask_one_at_a_time() {
+    let names: Vec<String> = (0..500).map(|number| format!("s{number}")).collect();
+    let (memory, mut survey) = scene(names.iter().map(|name| service(name)));
+    assert_eq!(told(&mut survey, SECOND).await.len(), names.len());
+    memory.set_mood(Mood::Failing(Error::Unreachable("gone".to_owned())));
+    sleep(2 * SECOND).await;
+    assert_eq!(memory.reachability().outage().as_deref(), Some("gone"));
+    memory.take_seen();
+    // New ones are no reason to ask more often.
+    survey.follow(names.iter().map(|name| service(&format!("{name}-new"))).collect());
+    assert_eq!(told(&mut survey, 60 * SECOND).await, map([]));
+    assert_eq!(memory.reachability().outage().as_deref(), Some("gone"));
+    let probes = memory.take_seen().len();
+    assert!((40..=150).contains(&probes), "{probes} in a minute");
+    memory.set_mood(Mood::Well);
+    assert_eq!(told(&mut survey, 5 * SECOND).await.len(), names.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_troubles_all_questions_is_one_line() {
+    /// What was warned of.
+    static LINES: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+    struct Recorder;
+    impl log::Log for Recorder {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            true
+        }
+        fn log(&self, record: &log::Record<'_>) {
+            LINES.lock().unwrap().push(record.args().to_string());
+        }
+        fn flush(&self) {}
+    }
+    log::set_logger(&Recorder).unwrap();
+    log::set_max_level(log::LevelFilter::Info);
+    let questions = (0..500).map(|number| service(&format!("s{number}")));
+    let (memory, mut survey) = scene(questions);
+    // The other tests of this program fail otherwise.
+    for why in ["one reason", "another reason"] {
+        memory.set_mood(Mood::Failing(Error::Refused(why.to_owned())));
+        told(&mut survey, 60 * SECOND).await;
+        assert_eq!(survey.trouble(&service("s7")).unwrap(), format!("refused: {why}"));
+        let lines = LINES.lock().unwrap();
+        let ours: Vec<&String> = lines.iter().filter(|line| line.contains(why)).collect();
+        assert_eq!(ours.len(), 1, "{ours:?}");
+    }
+    memory.set_mood(Mood::Well);
+    told(&mut survey, 60 * SECOND).await;
+    assert_eq!(survey.trouble(&service("s7")), None);
+    let lines = LINES.lock().unwrap();
+    let over = lines.iter().filter(|line| line.contains("answers all questions again"));
+    assert!(over.count() > 0);
+}

@@ -1,11 +1,10 @@
-//! What is legal in a configuration and probably not meant, and what could be better. Said by
-//! `-check` only: a running program does not repeat it at every start.
+//! What is legal in a configuration and probably not meant. Said by `-check` only: a running
+//! program does not repeat it at every start.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     Command, Config, Election, Generation, Job, Secrets,
-    decode::health::is_url,
     election::ElectionId,
     job::{ElectionEvent, KillAfter, OnFailure, Restarts, Role, Trigger, When},
     secrets::secret_variables,
@@ -35,13 +34,6 @@ pub fn advice(config: &Config, environment: &BTreeMap<String, String>) -> Vec<St
     advice.extend(long_stop(config));
     let secrets = Secrets::of(environment);
     advice.iter().map(|text| secrets.hide(&config.secrets.hide(text))).collect()
-}
-
-/// What is right and could be better, in the order of the file.
-pub fn hints(config: &Config, environment: &BTreeMap<String, String>) -> Vec<String> {
-    let hints = config.jobs.iter().filter_map(|job| asking(config.generation, job));
-    let secrets = Secrets::of(environment);
-    hints.map(|text| secrets.hide(&config.secrets.hide(&text))).collect()
 }
 
 /// One late check must not turn an instance critical. A TTL that is not even longer than the
@@ -110,45 +102,6 @@ fn hasty(job: &Job) -> Option<String> {
             job.name
         )
     })
-}
-
-/// A program that is started every few seconds to send a request. Only where a check of ours would
-/// come to the same: options that change the request, or where it goes, are somebody's intention.
-fn asking(generation: Generation, job: &Job) -> Option<String> {
-    const QUIET: [&str; 4] = ["--silent", "--show-error", "-o", "/dev/null"];
-    let command = job.health.as_ref()?.command()?;
-    if command.program != "curl" && !command.program.ends_with("/curl") {
-        return None;
-    }
-    let (mut url, mut fails) = (None, false);
-    let mut before = "";
-    for word in &command.args {
-        let short = word.strip_prefix('-').filter(|flags| !flags.is_empty());
-        let short = short.is_some_and(|flags| flags.bytes().all(|flag| b"fsS".contains(&flag)));
-        if short || word == "--fail" {
-            fails |= word == "--fail" || word.contains('f');
-        } else if QUIET.contains(&word.as_str()) {
-            if (word == "/dev/null") != (before == "-o") {
-                return None;
-            }
-        } else if url.is_none() && before != "-o" && http_url(word) {
-            url = Some(word);
-        } else {
-            return None;
-        }
-        before = word;
-    }
-    let url = url.filter(|_| fails)?;
-    let instead = match generation {
-        Generation::V2 => format!("\"health\": {{ \"http\": \"{url}\" }}"),
-        Generation::V3 => format!("\"http\": \"{url}\" in \"health\""),
-    };
-    Some(format!("{}: its check runs curl; {instead} does the same without a process", job.name))
-}
-
-/// Whether a check of ours could ask there.
-fn http_url(word: &str) -> bool {
-    word.starts_with("http") && is_url(word)
 }
 
 /// What is always started again never ends for good.

@@ -81,8 +81,13 @@ impl<'a> Report<'a> {
         self.push(|| Problem::nowhere(path, fault, rule).at(self.text, span, &self.mask));
     }
 
+    /// Whether so much is wrong that no more of it is said.
+    fn is_full(&self) -> bool {
+        self.problems.borrow().len() >= MOST
+    }
+
     fn push(&self, problem: impl FnOnce() -> Problem) {
-        if self.problems.borrow().len() < MOST {
+        if !self.is_full() {
             let problem = problem();
             self.problems.borrow_mut().push(problem);
         }
@@ -158,6 +163,13 @@ impl<'a> Field<'a> {
             let value = (!mask.hides(self.node.span)).then_some(shown);
             problem.at(text, self.node.span, mask).with_value(value)
         });
+    }
+
+    /// The same with a rule that takes time to find.
+    pub(crate) fn refuse_by(&self, fault: &str, rule: impl FnOnce() -> String) {
+        if !self.report.is_full() {
+            self.refuse(fault, rule());
+        }
     }
 
     /// Something is wrong with what the object or the list that this is says as a whole.

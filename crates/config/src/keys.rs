@@ -148,3 +148,40 @@ impl Kind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All tables that a value of this kind can lead to.
+    fn below(kind: &'static Kind, found: &mut Vec<&'static Table>) {
+        match kind {
+            Kind::Object(table) | Kind::List(table, _)
+                if !found.iter().any(|known| std::ptr::eq(*known, *table)) =>
+            {
+                found.push(table);
+                table.keys().for_each(|key| below(&key.kind, found));
+            }
+            Kind::OneOf(kinds) => kinds.iter().for_each(|kind| below(kind, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for (root, least) in [(&ROOT_V2, 16), (&ROOT_V3, 22)] {
+            let mut tables = Vec::new();
+            below(root, &mut tables);
+            assert!(tables.len() >= least, "only {} tables", tables.len());
+            let mut names: Vec<&str> = tables.iter().map(|table| table.name).collect();
+            names.sort_unstable();
+            assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+            for table in tables {
+                let mut keys: Vec<String> =
+                    table.keys().map(|key| key.name.to_lowercase()).collect();
+                keys.sort_unstable();
+                assert!(keys.windows(2).all(|pair| pair[0] != pair[1]), "{}: {keys:?}", table.name);
+            }
+        }
+    }
+}

@@ -22,6 +22,7 @@ mod decode;
 pub mod election;
 mod error;
 mod generation;
+mod hints;
 pub mod interface;
 pub mod job;
 pub mod json5;
@@ -45,7 +46,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr, path::PathBuf, time::Duration
 use job::Probe;
 use secrets::{Text, masked_debug, speaks_of_secrets};
 
-pub use advice::{advice, hints};
+pub use advice::advice;
 pub use catalog::Catalog;
 pub use control::control_socket;
 pub use decode::control::SOCKET as CONTROL_SOCKET;
@@ -53,6 +54,7 @@ pub use decode::duration::{DurationError, parse as parse_duration};
 pub use decode::suggestion::{did_you_mean, one_of};
 pub use election::Election;
 pub use error::{Errors, Problem};
+pub use hints::hints;
 pub use interface::{InterfaceError, check_interface};
 pub use job::Job;
 pub use load::load;

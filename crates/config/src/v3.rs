@@ -1,13 +1,14 @@
-//! 3.x: jobs that react to events, and watches.
+//! 3.x: jobs that react to events, and where these come from: checks, watches, elections, templates.
 //!
-//! `file` is what the user may write, [`when`] resolves what jobs wait for, [`jobs`] translates,
-//! [`order`] decides which job stops after which.
+//! `file` is what the user may write, [`when`] resolves what jobs wait for by the names of
+//! [`sources`], [`jobs`] translates, [`order`] decides which job stops after which.
 
 mod elections;
 mod file;
 mod health;
 mod jobs;
 mod order;
+mod sources;
 mod templates;
 mod watches;
 mod when;

@@ -245,11 +245,23 @@ fn hints_about_a_command_that_only_asks() {
     ] {
         assert_eq!(said_of(exec), [said], "{exec}");
     }
+    let connects = |place: &str| {
+        format!(
+            "app: its check runs nc; \"tcp\": \"{place}\" in \"health\" does the same without a process"
+        )
+    };
+    assert_eq!(said_of("'nc -z localhost 5432'"), [connects("localhost:5432")]);
+    assert_eq!(said_of("'/bin/nc -z ::1 5432'"), [connects("[::1]:5432")]);
     // Another check, or perhaps another one.
     for exec in [
         "'curl http://localhost/health'",
         "'curl -f -L http://localhost/health'",
         "'curl -f -'",
+        "'curl -f -o -s http://localhost/health'",
+        "'curl -f http://localhost/health -o'",
+        "'nc -z localhost postgres'",
+        "'nc -zu localhost 5432'",
+        "'nc -z -w 1 localhost 5432'",
         "'curl -f --max-time 5 http://localhost/health'",
         "'curl -f http://localhost/health http://localhost/other'",
         "'curl -f localhost/health'",

@@ -101,6 +101,21 @@ fn large_files_are_no_trap() {
             many("{ once: 'startup' }", 20_000)
         ),
         format!("{{ jobs: [{{ exec: 'a', env: {{ {} }} }}] }}", many("a: 1", 20_000)),
+        format!("{{ consul: 'c:1', templates: [{}] }}", many("{}", 20_000)),
+        format!(
+            "{{ consul: 'c:1', jobs: [{}], templates: [{}] }}",
+            many("{ exec: 'a' }", 5_000),
+            files(8_000)
+        ),
+        format!(
+            "{{ jobs: [{{ exec: 'a', health: {{ interval: 1, http: 'http://a', headers: {{ {} }}, expect: [{}] }} }}] }}",
+            many("a: 1", 10_000),
+            many("200", 10_000)
+        ),
+        format!(
+            "{{ jobs: [{}] }}",
+            many("{ exec: 'a', when: { source: 'bb', once: 'healthy' } }", 8_000)
+        ),
         format!("{{ jobs: [{}] }}", chain(5_000, "stopAfter")),
         format!("{{ jobs: [{}] }}", chain(5_000, "when")),
         format!("{{ consul: 'c:1', coprocesses: [{}] }}", many("{ command: 'a' }", 20_000)),
@@ -116,6 +131,12 @@ fn large_files_are_no_trap() {
     // Generous: unoptimised, on a busy machine. What looks at the whole text for every item
     // takes minutes.
     assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+}
+
+/// Templates, each of another file.
+fn files(count: usize) -> String {
+    let file = |index| format!("{{ name: 't{index}', source: '/a', destination: '/b/{index}' }}");
+    (0..count).map(file).collect::<Vec<_>>().join(", ")
 }
 
 /// Jobs of which each one names the one before.

@@ -49,6 +49,11 @@ fn documented_files_are_good() {
         let text = std::fs::read_to_string(&path).expect("a document");
         for block in text.split("\n```json5\n").skip(1) {
             let file = block.split("\n```").next().expect("an end");
+            // What is indented belongs into one that has been shown before.
+            let file = match file.starts_with(' ') {
+                true => &format!("{{ consul: 'consul:8500',\n{file}\n}}"),
+                false => file,
+            };
             let config = support::load(file, "", &host(&[("ETCD_PASSWORD", "x")]));
             let config = config.unwrap_or_else(|message| panic!("{document}: {message}"));
             assert_eq!(config.warnings, Vec::<String>::new(), "{file}");
@@ -58,7 +63,7 @@ fn documented_files_are_good() {
             seen += 1;
         }
     }
-    assert!(seen >= 12, "only {seen} files in the documents");
+    assert!(seen >= 13, "only {seen} files in the documents");
 }
 
 #[test]

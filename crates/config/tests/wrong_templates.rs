@@ -100,6 +100,7 @@ fn sources_of_templates() {
         "sources_of_templates",
         themes(&[
             ("a misspelt template", when("{ source: \"template.ngnix\", each: \"changed\" }")),
+            ("several for one", when("{ source: \"templates.nginx\", each: \"changed\" }")),
             ("a template like no other", when("{ source: \"template.x\", each: \"changed\" }")),
             ("a template without its kind", when("{ source: \"nginx\", each: \"changed\" }")),
             ("another's event", when("{ source: \"template.nginx\", each: \"healthy\" }")),

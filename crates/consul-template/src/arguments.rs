@@ -122,17 +122,13 @@ impl Arguments {
             "kill-signal" => self.settings.kill_signal = Some(value::signal(&value)?),
             "pid-file" => self.settings.pid_file = Some(value.into()),
             "log-level" => self.settings.log_level = Some(value::level(&value)?),
-            "auth" | "consul-auth" => return Err(NO_PASSWORDS.to_owned()),
+            "consul-auth" | "auth" => consul.login = Some(value::login(&value)),
             // What has no effect may have any value.
             _ => {}
         }
         Ok(())
     }
 }
-
-/// Of names and passwords for a proxy before Consul.
-pub(crate) const NO_PASSWORDS: &str =
-    "a name and a password are not sent to Consul: want an ACL token";
 
 #[cfg(test)]
 mod tests {
@@ -199,7 +195,6 @@ mod tests {
             ("-template", "-template: want a value after it; see -help"),
             ("-once=perhaps", "-once: \"perhaps\" is no bool: want true or false"),
             ("-vault-addr=x", "-vault-addr=x: vault is not spoken here: want Consul or etcd"),
-            ("-consul-auth me:secret", &format!("-consul-auth: {NO_PASSWORDS}")),
         ] {
             assert_eq!(words(line).unwrap_err(), error, "{line}");
         }

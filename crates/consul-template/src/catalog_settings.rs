@@ -5,7 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Map, Value, json};
 
-use crate::settings::{ConsulSettings, EtcdSettings, TlsSettings};
+use crate::{
+    settings::{ConsulSettings, EtcdSettings, TlsSettings},
+    value,
+};
+
+/// The variable with a name and a password for a proxy in front of Consul.
+const LOGIN: &str = "CONSUL_HTTP_AUTH";
 
 /// The older variable for the token.
 const OLD_TOKEN: &str = "CONSUL_TOKEN";
@@ -48,7 +54,7 @@ pub(crate) fn catalog(
 }
 
 fn consul_object(consul: &ConsulSettings, environment: &BTreeMap<String, String>) -> Value {
-    let ConsulSettings { address, token, token_file, namespace, tls, max_stale } = consul;
+    let ConsulSettings { address, token, token_file, namespace, tls, max_stale, .. } = consul;
     let is_set = |name: &str| environment.get(name).is_some_and(|value| !value.is_empty());
     let old_token = || match is_set("CONSUL_HTTP_TOKEN") || is_set("CONSUL_HTTP_TOKEN_FILE") {
         true => None,
@@ -108,14 +114,25 @@ fn in_milliseconds(duration: Duration) -> String {
     format!("{}ms", duration.as_millis())
 }
 
+/// The name and the password for a proxy in front of Consul.
+pub(crate) fn login(
+    consul: &ConsulSettings,
+    environment: &BTreeMap<String, String>,
+) -> Option<(String, String)> {
+    let variable = || environment.get(LOGIN).filter(|login| !login.is_empty());
+    consul.login.clone().or_else(|| variable().map(|login| value::login(login)))
+}
+
 /// What children are told of Consul, if it was not their environment that told us.
 pub(crate) fn variables(consul: &ConsulSettings) -> Vec<(&'static str, String)> {
-    let ConsulSettings { address, token, token_file, namespace, tls, .. } = consul;
+    let ConsulSettings { address, token, token_file, login, namespace, tls, .. } = consul;
+    let login = login.as_ref().map(|(name, password)| format!("{name}:{password}"));
     let flag = |is: &Option<bool>| is.map(|is| is.to_string());
     [
         ("CONSUL_HTTP_ADDR", address.clone()),
         ("CONSUL_HTTP_TOKEN", token.clone()),
         ("CONSUL_HTTP_TOKEN_FILE", token_file.clone()),
+        (LOGIN, login),
         ("CONSUL_NAMESPACE", namespace.clone()),
         ("CONSUL_HTTP_SSL", flag(&tls.enabled)),
         ("CONSUL_HTTP_SSL_VERIFY", flag(&tls.verify)),

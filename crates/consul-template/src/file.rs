@@ -8,7 +8,6 @@ use std::{
 use config::json5;
 
 use crate::{
-    arguments::NO_PASSWORDS,
     hcl,
     settings::{
         Command, ConsulSettings, EnvironmentSettings, ExecSettings, Settings, TemplateSettings,
@@ -130,9 +129,7 @@ fn settings(mut root: Stanza<'_>) -> Settings {
     for stanza in root.stanzas("ssl") {
         consul.tls.merge(tls(stanza));
     }
-    for stanza in root.stanzas("auth") {
-        no_passwords(stanza);
-    }
+    consul.login = root.stanzas("auth").into_iter().filter_map(login).last();
     settings.consul = consul;
     for setting in root.all("consul") {
         if setting.is_stanza() {
@@ -235,9 +232,7 @@ fn consul(mut stanza: Stanza<'_>) -> ConsulSettings {
     for stanza in stanza.stanzas("ssl") {
         consul.tls.merge(tls(stanza));
     }
-    for stanza in stanza.stanzas("auth") {
-        no_passwords(stanza);
-    }
+    consul.login = stanza.stanzas("auth").into_iter().filter_map(login).last();
     for (name, why) in [
         ("retry", "retries have a back-off of their own, and never end"),
         ("transport", "connections are kept as long as they are good"),
@@ -250,15 +245,13 @@ fn consul(mut stanza: Stanza<'_>) -> ConsulSettings {
     consul
 }
 
-/// `auth`, which may be there as long as it is off.
-fn no_passwords(mut stanza: Stanza<'_>) {
-    let off = stanza.take("enabled").and_then(|enabled| enabled.boolean()) == Some(false);
-    let mut given = |key| stanza.take(key).and_then(|text| text.some_text()).is_some();
-    let any = [given("username"), given("password")].contains(&true);
-    if any && !off {
-        stanza.problem(NO_PASSWORDS);
-    }
+/// `auth`; `None`: it is off.
+fn login(mut stanza: Stanza<'_>) -> Option<(String, String)> {
+    let enabled = stanza.take("enabled").and_then(|enabled| enabled.boolean());
+    let name = stanza.take("username").and_then(|name| name.some_text());
+    let password = stanza.take("password").and_then(|password| password.text());
     stanza.finish();
+    name.filter(|_| enabled != Some(false)).map(|name| (name, password.unwrap_or_default()))
 }
 
 fn tls(mut stanza: Stanza<'_>) -> TlsSettings {

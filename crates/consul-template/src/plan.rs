@@ -40,7 +40,7 @@ pub(crate) struct Surroundings {
 }
 
 /// What is to be done.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Plan {
     /// [`render::TemplateId`] is an index into this list and into those below.
     pub(crate) templates: Vec<Template>,
@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) headings: Vec<Option<PathBuf>>,
     pub(crate) exec: Option<Exec>,
     pub(crate) catalog: config::Catalog,
+    /// For a proxy in front of it: a name and a password.
+    pub(crate) login: Option<(String, String)>,
     pub(crate) once: bool,
     pub(crate) reload_signal: Option<Signal>,
     pub(crate) kill_signal: Option<Signal>,
@@ -115,6 +117,7 @@ impl Plan {
                     headings: Vec::new(),
                     exec,
                     catalog,
+                    login: catalog_settings::login(&settings.consul, &ours.text),
                     once,
                     reload_signal,
                     kill_signal,

@@ -241,13 +241,17 @@ impl Runner {
             if let Some(beside) = &self.beside {
                 beside.pass(signal, &self.processes);
             }
-        } else if is(self.plan.reload_signal) {
+        } else if is(self.plan.reload_signal) && self.renderer.is_some() {
             self.reload();
         } else if signal == Signal::SIGTERM
             || is(self.plan.kill_signal)
             || (signal == Signal::SIGQUIT && !has_beside)
         {
-            let code = if self.plan.once { exit::INTERRUPTED } else { exit::OK };
+            let is_done = self.rendered.len() >= self.plan.templates.len();
+            let code = if self.plan.once && !is_done { exit::INTERRUPTED } else { exit::OK };
+            if code == exit::INTERRUPTED {
+                log::error!("{signal}: not everything is rendered");
+            }
             self.end(code, Some(signal));
         } else if let Some(beside) = &self.beside {
             beside.pass(signal, &self.processes);
@@ -349,7 +353,8 @@ impl Runner {
 type Rendering = (Arc<dyn Catalog>, Renderer);
 
 fn renderer(plan: &Plan, surroundings: &Surroundings) -> Result<Rendering, (u8, String)> {
-    let catalog = registry::client(&plan.catalog).map_err(|error| (exit::SETTINGS, error))?;
+    let catalog = registry::client_with_login(&plan.catalog, plan.login.clone())
+        .map_err(|error| (exit::SETTINGS, error))?;
     let (templates, environment) = (plan.templates.clone(), surroundings.text.clone());
     let renderer = Renderer::start(Arc::clone(&catalog), templates, environment)
         .map_err(|error| (exit::RENDERING, error))?;

@@ -32,19 +32,22 @@ pub(crate) struct ConsulSettings {
     pub(crate) address: Option<String>,
     pub(crate) token: Option<String>,
     pub(crate) token_file: Option<String>,
+    /// For a proxy in front of it.
+    pub(crate) login: Option<(String, String)>,
     pub(crate) namespace: Option<String>,
     pub(crate) tls: TlsSettings,
     pub(crate) max_stale: Option<Duration>,
 }
 
-/// Without the token.
+/// Without the token and the password.
 impl std::fmt::Debug for ConsulSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { address, token, token_file, namespace, tls, max_stale } = self;
+        let Self { address, token, token_file, login, namespace, tls, max_stale } = self;
         f.debug_struct("ConsulSettings")
             .field("address", address)
             .field("token", &token.as_ref().map(|_| "…"))
             .field("token_file", token_file)
+            .field("login", &login.as_ref().map(|(name, _)| name))
             .field("namespace", namespace)
             .field("tls", tls)
             .field("max_stale", max_stale)
@@ -178,12 +181,13 @@ impl Settings {
 
 impl ConsulSettings {
     fn merge(&mut self, later: ConsulSettings) {
-        let ConsulSettings { address, token, token_file, namespace, tls, max_stale } = later;
+        let ConsulSettings { address, token, token_file, login, namespace, tls, max_stale } = later;
         over(&mut self.address, address);
         // One of the two is the token.
         if token.is_some() || token_file.is_some() {
             (self.token, self.token_file) = (token, token_file);
         }
+        over(&mut self.login, login);
         over(&mut self.namespace, namespace);
         self.tls.merge(tls);
         over(&mut self.max_stale, max_stale);

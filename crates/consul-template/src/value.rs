@@ -78,6 +78,12 @@ pub(crate) fn mode(text: &str) -> Result<u32, String> {
     }
 }
 
+/// `NAME[:PASSWORD]`.
+pub(crate) fn login(text: &str) -> (String, String) {
+    let (name, password) = text.split_once(':').unwrap_or((text, ""));
+    (name.to_owned(), password.to_owned())
+}
+
 /// `SOURCE[:DESTINATION[:COMMAND]]`. A command may have colons.
 pub(crate) fn template(text: &str) -> Result<TemplateSettings, String> {
     let mut parts = text.splitn(3, ':');

@@ -149,7 +149,8 @@ impl Consul {
             }
         };
         if due {
-            self.look_for_leader().await;
+            // Rare, and large: it must not weigh on each request that waits.
+            Box::pin(self.look_for_leader()).await;
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http_client::encode;
 
-use catalog::{Error, Finding, Found, Health, Index, Keys, Question, ServiceQuestion};
+use catalog::{Error, Finding, Found, Health, Index, Keys, Query, Question};
 
 use crate::Consul;
 use crate::read::{Freshness, check_key, key_path, known, parameter};
@@ -23,7 +23,8 @@ impl Consul {
     ) -> Result<Found, Error> {
         let path = match question {
             Question::Node { name: None, datacenter } => {
-                let own = self.get("/v1/agent/self", Scope::Agent).await.map_err(known)?;
+                let own = Box::pin(self.get("/v1/agent/self", Scope::Agent));
+                let own = own.await.map_err(known)?;
                 node_path(&finding::own_name(&own.body)?, datacenter.as_deref())
             }
             question => path(question)?,
@@ -32,16 +33,16 @@ impl Consul {
         let body = &found.body;
         let finding = match question {
             Question::Service(wanted) => {
-                let mut endpoints = finding::endpoints(body)?;
+                let mut endpoints = finding::endpoints(body, &self.nodes)?;
                 if wanted.near.is_none() {
                     endpoints.sort_by(|a, b| (&a.node.name, &a.id).cmp(&(&b.node.name, &b.id)));
                 }
                 Finding::Service(endpoints)
             }
             Question::Services { .. } => Finding::Services(finding::listed(body)?),
-            Question::Node { .. } => Finding::Node(finding::node_services(body)?),
+            Question::Node { .. } => Finding::Node(finding::node_services(body, &self.nodes)?),
             Question::Nodes { near, .. } => {
-                let mut nodes = finding::nodes(body)?;
+                let mut nodes = finding::nodes(body, &self.nodes)?;
                 if near.is_none() {
                     nodes.sort_by(|a, b| a.name.cmp(&b.name));
                 }
@@ -74,7 +75,10 @@ impl Consul {
 /// Where to ask. Parameters can be appended.
 fn path(question: &Question) -> Result<String, Error> {
     let (mut path, datacenter, near) = match question {
-        Question::Service(wanted) => (service_path(wanted), &wanted.datacenter, &wanted.near),
+        Question::Service(wanted) => {
+            let path = service_path(&wanted.name, wanted.tag.as_deref(), wanted.health);
+            (path, &wanted.datacenter, &wanted.near)
+        }
         Question::Services { datacenter } => {
             ("/v1/catalog/services?".to_owned(), datacenter, &None)
         }
@@ -94,14 +98,22 @@ fn path(question: &Question) -> Result<String, Error> {
     Ok(path)
 }
 
-fn service_path(wanted: &ServiceQuestion) -> String {
+/// The passing instances of a service.
+pub(crate) fn instances_path(query: &Query) -> String {
+    let mut path = service_path(&query.service, query.tag.as_deref(), Health::Passing);
+    parameter(&mut path, "&dc=", query.datacenter.as_deref());
+    parameter(&mut path, "&near=", query.near.as_deref());
+    path
+}
+
+fn service_path(name: &str, tag: Option<&str>, health: Health) -> String {
     let mut path = String::from("/v1/health/service/");
-    encode(&mut path, &wanted.name);
-    path.push_str(match wanted.health {
+    encode(&mut path, name);
+    path.push_str(match health {
         Health::Passing => "?passing=1",
         Health::Any => "?",
     });
-    parameter(&mut path, "&tag=", wanted.tag.as_deref());
+    parameter(&mut path, "&tag=", tag);
     path
 }
 
@@ -111,4 +123,18 @@ fn node_path(name: &str, datacenter: Option<&str>) -> String {
     path.push('?');
     parameter(&mut path, "&dc=", datacenter);
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Address, Options};
+
+    #[test]
+    fn what_waits_in_thousands_is_small() {
+        let address = Address::Http { host: "127.0.0.1".to_owned(), port: 1 };
+        let consul = Consul::build(Options::new(vec![address])).unwrap();
+        let size = size_of_val(&consul.answer_to(&Question::Datacenters, None, Duration::ZERO));
+        assert!(size < 3500, "{size} bytes");
+    }
 }

@@ -17,6 +17,7 @@
 mod failover;
 mod find;
 mod lock;
+mod nodes;
 mod options;
 mod read;
 mod request;
@@ -33,11 +34,12 @@ use http_client::{Client, encode};
 use hyper::header::{HeaderName, HeaderValue};
 
 use catalog::{
-    Answer, Catalog, Class, Entries, Error, Expiry, Found, Holding, Index, KeyQuery, Keys, Query,
-    Question, Reachability, Registered, Registration, Session, SessionTerms, Snapshot, Status,
+    Answer, Catalog, Class, Error, Expiry, Found, Holding, Index, Query, Question, Reachability,
+    Registered, Registration, Session, SessionTerms, Snapshot, Status,
 };
 
 use failover::Places;
+use nodes::Nodes;
 use read::{Freshness, check_key, known};
 use request::Scope;
 use token::TokenFile;
@@ -53,6 +55,7 @@ pub struct Consul {
     places: Mutex<Places>,
     /// What each session may hold.
     locks: Mutex<Vec<(Session, String)>>,
+    nodes: Nodes,
 }
 
 impl Consul {
@@ -71,6 +74,9 @@ impl Consul {
             None => {}
             Some(Token::Value(token)) => headers.push(token::header(token)?),
             Some(Token::File(path)) => file = Some(TokenFile::open(path)?),
+        }
+        if let Some((name, password)) = &options.login {
+            headers.push(token::login(name, password)?);
         }
         let scopes = [
             ("x-consul-namespace", &options.namespace),
@@ -91,6 +97,7 @@ impl Consul {
             reachability,
             places: Mutex::default(),
             locks: Mutex::default(),
+            nodes: Nodes::default(),
         })
     }
 }
@@ -167,25 +174,9 @@ impl Catalog for Consul {
         wait: Duration,
     ) -> Answer<'a, Snapshot> {
         Box::pin(async move {
-            let path = read::health_path(query);
+            let path = find::instances_path(query);
             let found = self.read(&path, Freshness::Allowed, after, wait).await?;
             Ok(Snapshot { instances: wire::instances(&found.body)?, index: found.index })
-        })
-    }
-
-    fn entries<'a>(
-        &'a self,
-        query: &'a KeyQuery,
-        after: Option<Index>,
-        wait: Duration,
-    ) -> Answer<'a, Entries> {
-        Box::pin(async move {
-            check_key(match &query.keys {
-                Keys::One(key) | Keys::Under(key) => key,
-            })?;
-            let path = read::entries_path(query);
-            let found = self.read(&path, Freshness::Allowed, after, wait).await?;
-            Ok(Entries { entries: wire::entries(&found.body)?, index: found.index })
         })
     }
 
@@ -198,8 +189,8 @@ impl Catalog for Consul {
         Box::pin(self.answer_to(question, after, wait))
     }
 
-    fn places(&self) -> Answer<'_, Option<usize>> {
-        Box::pin(self.bearable())
+    fn places(&self) -> Option<Answer<'_, Option<usize>>> {
+        Some(Box::pin(self.bearable()))
     }
 
     fn open_session<'a>(&'a self, terms: &'a SessionTerms) -> Answer<'a, Session> {

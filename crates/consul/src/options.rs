@@ -14,6 +14,9 @@ pub struct Options {
     pub addresses: Vec<Address>,
     /// The ACL token. Never shown.
     pub token: Option<Token>,
+    /// Whom a proxy in front of Consul asks for (HTTP's basic authentication): a name and a password.
+    /// Never shown.
+    pub login: Option<(String, String)>,
     /// The namespace of everything (Consul Enterprise; others refuse it).
     pub namespace: Option<String>,
     /// The admin partition of everything (Consul Enterprise; others refuse it, but versions before
@@ -33,6 +36,7 @@ impl Options {
         Options {
             addresses,
             token: None,
+            login: None,
             namespace: None,
             partition: None,
             max_stale: None,
@@ -55,6 +59,7 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("addresses", &self.addresses)
             .field("token", &self.token.as_ref().map(|_| "…"))
+            .field("login", &self.login.as_ref().map(|_| "…"))
             .field("namespace", &self.namespace)
             .field("partition", &self.partition)
             .field("max_stale", &self.max_stale)

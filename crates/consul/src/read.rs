@@ -6,7 +6,7 @@ use std::time::Duration;
 use http_client::{Call, Repeat, Reply, encode};
 use hyper::{Method, StatusCode};
 
-use catalog::{Error, Index, KeyQuery, Keys, Query};
+use catalog::{Error, Index};
 
 use crate::Consul;
 use crate::request::Scope;
@@ -51,7 +51,7 @@ impl Consul {
         }
         log::debug!("{path}: an answer that is too old");
         // At once: the time to wait may be over.
-        self.look(path, "", None, wait).await.map(|(found, _)| found)
+        Box::pin(self.look(path, "", None, wait)).await.map(|(found, _)| found)
     }
 
     /// An answer, and how long ago who gave it has heard of the leader; `None`: it knows of none.
@@ -91,27 +91,6 @@ impl Consul {
         };
         Ok((Found { body: reply.body, index }, age))
     }
-}
-
-/// The passing instances of a service.
-pub(crate) fn health_path(query: &Query) -> String {
-    let mut path = String::from("/v1/health/service/");
-    encode(&mut path, &query.service);
-    path.push_str("?passing=1");
-    parameter(&mut path, "&tag=", query.tag.as_deref());
-    parameter(&mut path, "&dc=", query.datacenter.as_deref());
-    parameter(&mut path, "&near=", query.near.as_deref());
-    path
-}
-
-/// Keys with their values.
-pub(crate) fn entries_path(query: &KeyQuery) -> String {
-    let mut path = match &query.keys {
-        Keys::One(key) => key_path(key, ""),
-        Keys::Under(prefix) => key_path(prefix, "recurse"),
-    };
-    parameter(&mut path, "&dc=", query.datacenter.as_deref());
-    path
 }
 
 /// A key, and what is asked of it.

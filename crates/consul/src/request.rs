@@ -79,20 +79,22 @@ impl Consul {
         to: Option<EndpointId>,
         call: Call<'_>,
     ) -> Result<Reply, http_client::Error> {
-        let send = async |call: Call<'_>| match to {
-            None => self.client.send(call).await,
-            Some(endpoint) => self.client.send_to(endpoint, call).await,
-        };
-        let Some(file) = &self.token else { return send(call).await };
-        let headers = [file.header(Instant::now())];
-        let reply = send(Call { headers: &headers, ..call.clone() }).await?;
-        if reply.status != StatusCode::FORBIDDEN {
-            return Ok(reply);
-        }
-        let [refused] = &headers;
-        match file.after_refusal(refused) {
-            Some(other) => send(Call { headers: &[other], ..call }).await,
-            None => Ok(reply),
+        let mut token = self.token.as_ref().map(|file| file.header(Instant::now()));
+        loop {
+            let call = Call { headers: token.as_slice(), ..call.clone() };
+            // What is rare is boxed, for the others' sake: thousands of requests may wait.
+            let reply = match to {
+                None => self.client.send(call).await?,
+                Some(endpoint) => Box::pin(self.client.send_to(endpoint, call)).await?,
+            };
+            let (Some(file), Some(refused)) = (&self.token, &token) else { return Ok(reply) };
+            if reply.status != StatusCode::FORBIDDEN {
+                return Ok(reply);
+            }
+            match file.after_refusal(refused) {
+                Some(other) => token = Some(other),
+                None => return Ok(reply),
+            }
         }
     }
 

@@ -32,6 +32,15 @@ pub(crate) fn header(token: &str) -> Result<Header, BuildError> {
     Ok((HeaderName::from_static("x-consul-token"), value))
 }
 
+/// The header for a name and a password. Its value is never shown.
+pub(crate) fn login(name: &str, password: &str) -> Result<Header, BuildError> {
+    let pair = catalog::base64::encode(format!("{name}:{password}").as_bytes());
+    let mut value = HeaderValue::from_str(&format!("Basic {pair}"))
+        .map_err(|_| BuildError::Option("the name and the password are too long".to_owned()))?;
+    value.set_sensitive(true);
+    Ok((HeaderName::from_static("authorization"), value))
+}
+
 /// The token in a file, as it was when it could be read last.
 pub(crate) struct TokenFile {
     path: PathBuf,

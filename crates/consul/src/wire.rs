@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use catalog::{
-    Entry, Error, Holder, Instance, Registered, Registration, Session, SessionTerms, Status, Token,
-    base64,
+    Error, Holder, Instance, Registered, Registration, Session, SessionTerms, Status, Token, base64,
 };
 
 #[derive(Serialize)]
@@ -189,11 +188,6 @@ pub(super) fn instances(body: &[u8]) -> Result<Vec<Instance>, Error> {
     Ok(found.into_iter().map(instance).collect())
 }
 
-/// Answer of `kv/KEY` with values.
-pub(super) fn entries(body: &[u8]) -> Result<Vec<Entry>, Error> {
-    pairs(body)?.into_iter().map(|pair| Ok(Entry { value: value(&pair)?, key: pair.key })).collect()
-}
-
 /// Answer of `kv/KEY` for a lock.
 pub(super) fn holder(body: &[u8]) -> Result<Option<Holder>, Error> {
     let Some(mut pair) = pairs(body)?.pop() else { return Ok(None) };
@@ -304,7 +298,7 @@ mod tests {
     #[test]
     fn a_value_that_is_no_base64_is_an_error_that_may_pass() {
         let body = br#"[{"Key":"a","Value":"?","LockIndex":0,"Session":"s"}]"#;
-        assert!(matches!(entries(body), Err(Error::Failed(_))));
+        assert!(matches!(finding::pairs(body), Err(Error::Failed(_))));
         assert!(matches!(holder(body), Err(Error::Failed(_))));
     }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::{
-    Endpoint, Error, Finding, Found, Health, HealthCheck, Index, Instance, Listed, Node, Pair,
-    Question, ServiceQuestion, Status, Weights,
+    Endpoint, Error, Finding, Found, Health, HealthCheck, Index, Instance, Keys, Listed, Node,
+    Pair, Question, ServiceQuestion, Status, Weights,
 };
 
 use crate::wire::{self, Kv, Span};
-use crate::{Etcd, keys, local};
+use crate::{Etcd, local};
 
 impl Etcd {
     pub(crate) async fn answer_to(
@@ -76,6 +76,16 @@ pub(crate) fn near(node: Option<&str>) -> Result<(), Error> {
     match node {
         None => Ok(()),
         Some(_) => Err(Error::Refused("etcd knows no distances".to_owned())),
+    }
+}
+
+fn keys(wanted: &Keys) -> Result<Span, Error> {
+    match wanted {
+        Keys::One(key) if key.is_empty() => {
+            Err(Error::Refused("no key in etcd is empty".to_owned()))
+        }
+        Keys::One(key) => Ok(Span::one(key)),
+        Keys::Under(prefix) => Ok(Span::under(prefix)),
     }
 }
 

@@ -22,7 +22,7 @@
 //! 2 s unless it is configured otherwise. Registering anew puts the key under a new lease; the one
 //! before ends by itself, without the key.
 //!
-//! [`Catalog::entries`] reads any key as it is written, from `/` on or not: the prefix counts for
+//! [`Catalog::find`] reads any key as it is written, from `/` on or not: the prefix counts for
 //! services only.
 //!
 //! # Waiting
@@ -60,9 +60,8 @@ pub use options::Options;
 use std::time::Duration;
 
 use catalog::{
-    Answer, Catalog, Entries, Entry, Error, Expiry, Found, Holding, Index, KeyQuery, Keys, Query,
-    Question, Reachability, Registered, Registration, Session, SessionTerms, Snapshot, Status,
-    Token,
+    Answer, Catalog, Error, Expiry, Found, Holding, Index, Query, Question, Reachability,
+    Registered, Registration, Session, SessionTerms, Snapshot, Status, Token,
 };
 use tokio::time::Instant;
 
@@ -216,25 +215,6 @@ impl Catalog for Etcd {
         })
     }
 
-    fn entries<'a>(
-        &'a self,
-        query: &'a KeyQuery,
-        after: Option<Index>,
-        wait: Duration,
-    ) -> Answer<'a, Entries> {
-        Box::pin(async move {
-            local(query.datacenter.as_deref())?;
-            let span = keys(&query.keys)?;
-            let found = self.gateway.follow(&span, after, wait).await?;
-            let entry = |Kv { key, value, .. }| Entry {
-                key: String::from_utf8_lossy(&key).into_owned(),
-                value,
-            };
-            let entries = found.kvs.into_iter().map(entry).collect();
-            Ok(Entries { entries, index: found.index })
-        })
-    }
-
     fn find<'a>(
         &'a self,
         question: &'a Question,
@@ -281,15 +261,5 @@ fn local(datacenter: Option<&str>) -> Result<(), Error> {
     match datacenter {
         None => Ok(()),
         Some(name) => Err(Error::Refused(format!("etcd has no datacenters such as {name:?}"))),
-    }
-}
-
-fn keys(wanted: &Keys) -> Result<Span, Error> {
-    match wanted {
-        Keys::One(key) if key.is_empty() => {
-            Err(Error::Refused("no key in etcd is empty".to_owned()))
-        }
-        Keys::One(key) => Ok(Span::one(key)),
-        Keys::Under(prefix) => Ok(Span::under(prefix)),
     }
 }

@@ -10,12 +10,14 @@
 
 mod support;
 
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
 use support::{
     PATIENCE, await_lines, await_status, catalogued_jobs, exit_code, jobs, lines, output, pilot,
     talk::{await_job, job, look, start},
 };
-use testkit::{Consul, HttpStub, Program, Running, wait_until};
+use testkit::{Consul, HttpStub, Program, Running, free_port, wait_until};
 
 /// Lives until SIGTERM, and leaves its process id as a line of `web.pids`.
 const WEB: &str = r#"
@@ -75,6 +77,37 @@ fn a_port_decides() {
     await_health(&run, "healthy", &format!("{address} accepts connections"));
     drop(server);
     await_health(&run, "unhealthy", &format!("no connection to {address}: connection refused"));
+}
+
+/// The interpreter with grpcio: `PY_GRPC`, else what `scripts/install-py-grpc` installs.
+fn python() -> PathBuf {
+    if let Some(path) = std::env::var_os("PY_GRPC") {
+        return path.into();
+    }
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/py-grpc/bin/python");
+    assert!(python.exists(), "this test needs grpcio: run scripts/install-py-grpc");
+    python
+}
+
+#[test]
+fn a_server_decides_that_speaks_grpc() {
+    let port = free_port();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../http-client/tests/grpc_server.py");
+    let mut server = Program::new(python()).arg(script).arg(port.to_string()).spawn();
+    server.wait_for_line("ready");
+    let grpc = |service: &str| {
+        json!({ "grpc": format!("localhost:{port}/{service}"),
+        "interval": 1 })
+    };
+    let tired = json!({ "name": "tired", "exec": ["sleep", "1000"], "health": grpc("tired") });
+    let run = start(&program(web(grpc("ready"), &[tired])));
+    await_health(&run, "healthy", "SERVING");
+    let tired = await_job(&run, "tired", "/health/status", "unhealthy");
+    assert_eq!(tired["health"]["output"], "NOT_SERVING");
+    server.kill();
+    let gone = await_job(&run, "web", "/health/status", "unhealthy");
+    let words = gone["health"]["output"].as_str().unwrap();
+    assert!(words.starts_with(&format!("no connection to localhost:{port}: ")), "{words}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! The articles' configurations, unchanged in fields, values and liberties of syntax, in Docker
-//! containers with a real Consul. Stand-ins only for node, MongoDB and consul-template.
+//! containers with a real Consul. Stand-ins only for node and MongoDB.
 
 #[path = "seeds/stack.rs"]
 mod stack;
@@ -98,30 +98,12 @@ fn the_full_example_runs() {
 #[test]
 fn customers_and_sales_find_each_other_behind_nginx() {
     let mut stack = Stack::with_consul("shop");
-    let file = "file:///etc/containerbuddy/app.json";
-    let customers = mount("customers.json", "/etc/containerbuddy/app.json");
-    let sales = mount("sales.json", "/etc/containerbuddy/app.json");
+    run_shop(&mut stack);
     let nginx = mount("nginx.json", "/etc/containerbuddy/nginx.json");
-    let variable = format!("CONTAINERPILOT={file}");
-    let node = ["/bin/containerpilot", "node", "/opt/customers/customers.js"];
-    let upstream =
-        |name: &str, port: u16| [format!("UPSTREAM={name}"), format!("UPSTREAM_PORT={port}")];
-    // Each is healthy only with the other: the first start must not need an order.
-    let alone = "UPSTREAM=none";
-    stack.run(
-        "customers",
-        &["-v", &customers, "-e", &variable, "-e", "PORT=4000", "-e", alone],
-        &node,
-    );
-    let [name, port] = upstream("customers", 4000);
-    stack.run(
-        "sales",
-        &["-v", &sales, "-e", &variable, "-e", "PORT=3000", "-e", &name, "-e", &port],
-        &node,
-    );
+    let template = mount("nginx.conf.ctmpl", "/etc/containerbuddy/nginx.conf.ctmpl");
     stack.run(
         "nginx",
-        &["-v", &nginx],
+        &["-v", &nginx, "-v", &template],
         &[
             &words("/bin/containerpilot -config file:///etc/containerbuddy/nginx.json nginx -g")[..],
             &["daemon off;"],
@@ -144,6 +126,56 @@ fn customers_and_sales_find_each_other_behind_nginx() {
         stack.get("nginx", 80, "/sales/data").is_none()
     });
     assert!(stack.get("nginx", 80, "/customers/data").is_some());
+}
+
+/// The same two behind our own stack's proxy, in the image that its Dockerfile makes.
+#[test]
+fn customers_and_sales_are_found_by_the_stacks_proxy() {
+    let proxy = stack::build("stacks/nginx", "Dockerfile");
+    // Nobody can run it here, without Python in an image; but it can be made.
+    stack::build("stacks/nginx", "service/Dockerfile");
+    let mut stack = Stack::with_consul("stack");
+    stack.run_image(&proxy, "nginx", &["-e", "SERVICES=customers,sales"], &[]);
+    stack.await_health("nginx", &["passing"]);
+    assert!(stack.get("nginx", 80, "/customers/data").is_none(), "there are no customers yet");
+    run_shop(&mut stack);
+    for path in ["/customers/data", "/sales/data"] {
+        wait_until("nginx routes to both", PATIENCE, || stack.get("nginx", 80, path));
+    }
+    stack.docker("stop", "sales");
+    wait_until("nginx has forgotten sales", PATIENCE, || {
+        stack.get("nginx", 80, "/sales/data").is_none()
+    });
+    assert!(stack.get("nginx", 80, "/customers/data").is_some());
+    let asked = Instant::now();
+    stack.docker("stop", "nginx");
+    let took = asked.elapsed();
+    assert!(took < Duration::from_secs(9), "stopped by itself, not by the engine: {took:?}");
+    assert_eq!(stack.exit_code("nginx"), "0", "{}", stack.logs("nginx"));
+}
+
+/// The workshop's services. Each is healthy only with the other: the first start must not need an
+/// order.
+fn run_shop(stack: &mut Stack) {
+    let file = "file:///etc/containerbuddy/app.json";
+    let customers = mount("customers.json", "/etc/containerbuddy/app.json");
+    let sales = mount("sales.json", "/etc/containerbuddy/app.json");
+    let variable = format!("CONTAINERPILOT={file}");
+    let node = ["/bin/containerpilot", "node", "/opt/customers/customers.js"];
+    let upstream =
+        |name: &str, port: u16| [format!("UPSTREAM={name}"), format!("UPSTREAM_PORT={port}")];
+    let alone = "UPSTREAM=none";
+    stack.run(
+        "customers",
+        &["-v", &customers, "-e", &variable, "-e", "PORT=4000", "-e", alone],
+        &node,
+    );
+    let [name, port] = upstream("customers", 4000);
+    stack.run(
+        "sales",
+        &["-v", &sales, "-e", &variable, "-e", "PORT=3000", "-e", &name, "-e", &port],
+        &node,
+    );
 }
 
 /// Seconds since the machine was started: a clock that containers share with us.

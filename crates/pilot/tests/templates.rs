@@ -18,6 +18,8 @@ mod nginx;
 mod outages;
 #[path = "templates/reload.rs"]
 mod reload;
+#[path = "templates/words.rs"]
+mod words;
 
 use serde_json::{Value, json};
 use testkit::{Consul, Program, Running, wait_until};

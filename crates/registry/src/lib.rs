@@ -19,9 +19,20 @@ const ETCD_PORT: u16 = 2379;
 /// # Errors
 /// Certificates or tokens cannot be read.
 pub fn client(settings: &config::Catalog) -> Result<Arc<dyn Catalog>, String> {
+    client_with_login(settings, None)
+}
+
+/// The same, with the name and the password that a proxy in front of Consul asks for.
+///
+/// # Errors
+/// As of [`client`].
+pub fn client_with_login(
+    settings: &config::Catalog,
+    login: Option<(String, String)>,
+) -> Result<Arc<dyn Catalog>, String> {
     Ok(match settings {
         config::Catalog::Consul(settings) => {
-            let options = consul_options(settings);
+            let options = consul::Options { login, ..consul_options(settings) };
             Arc::new(Consul::build(options).map_err(|error| error.to_string())?)
         }
         config::Catalog::Etcd(settings) => {

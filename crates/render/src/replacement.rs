@@ -51,7 +51,7 @@ pub(crate) struct Candidate {
     destination: PathBuf,
     backup: bool,
     installed: bool,
-    _lock: Flock<File>,
+    _lock: Option<Flock<File>>,
 }
 
 /// Compares the text with the file, and writes a candidate if it is another.
@@ -198,11 +198,9 @@ fn write(
 ) -> Result<Candidate, String> {
     let in_words = |error: io::Error| error.to_string();
     let (path, file) = create(destination).map_err(in_words)?;
-    // A new file that nobody else has locked: only a file system without locks refuses.
-    let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
-        let _ = fs::remove_file(&path);
-        format!("cannot lock its candidate: {errno}")
-    })?;
+    // Not every file system has locks: there, what a killed owner leaves stays.
+    let lock = file.try_clone().ok();
+    let lock = lock.and_then(|file| Flock::lock(file, FlockArg::LockExclusiveNonblock).ok());
     let candidate = Candidate {
         path,
         destination: destination.to_owned(),
@@ -210,7 +208,7 @@ fn write(
         installed: false,
         _lock: lock,
     };
-    let mut file: &File = &candidate._lock;
+    let mut file = &file;
     file.write_all(text.as_bytes()).map_err(in_words)?;
     // The owner first: changing it takes bits of the mode away.
     let new = file.metadata().map_err(in_words)?;

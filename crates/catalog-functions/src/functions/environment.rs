@@ -5,6 +5,7 @@ use gotemplate::{Limits, Signature, Value};
 use super::{ANY, Entry, Returned, TEXT, strings};
 use crate::{
     answers::{Need, View},
+    depth::DEEPEST,
     session::Session,
 };
 
@@ -58,11 +59,17 @@ fn execute_template(session: &Session, arguments: &[Value]) -> Returned {
     let Some(template) = session.template.borrow().upgrade() else {
         return Err("the template is gone".to_owned());
     };
+    let level = session.level.get();
+    if level >= DEEPEST {
+        return Err(format!("templates execute each other more than {DEEPEST} levels deep"));
+    }
+    session.level.set(level + 1);
     // What it executes in its turn takes from the session's as well.
     let before = session.limits.get();
     let mut after = before;
     let mut text = String::new();
     let result = template.execute_within(&mut after, name, &mut text, data);
+    session.level.set(level);
     let left = session.limits.get();
     session.limits.set(Limits {
         steps: left.steps.saturating_sub(before.steps.saturating_sub(after.steps)),

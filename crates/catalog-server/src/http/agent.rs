@@ -76,7 +76,12 @@ fn about(app: &App) -> Value {
             "Server": true,
             "Version": SPEAKS,
         },
-        "DebugConfig": { "Blocked": app.blocked(), "State": state::figures(app) },
+        "DebugConfig": {
+            "Blocked": app.blocked(),
+            // Consul's limit is for each address, ours for all together.
+            "HTTPMaxConnsPerClient": app.options.max_connections.min(app.options.max_blocked),
+            "State": state::figures(app),
+        },
         "Coord": null,
         "Member": member(app),
         "Stats": { "agent": { "checks": app.checks.borrow().len().to_string() } },

@@ -63,24 +63,23 @@ impl Cuts {
 pub(super) struct Trouble {
     failures: u32,
     since: Option<Instant>,
-    told: bool,
+    lasting: bool,
 }
 
 impl Trouble {
-    /// How long to wait before the next attempt, and whether it is time to speak of the error.
+    /// How long to wait before the next attempt, and whether the error is worth a word.
     pub(super) fn failed(&mut self, error: &Error) -> (Duration, bool) {
         let now = Instant::now();
         let since = *self.since.get_or_insert(now);
         self.failures = self.failures.saturating_add(1);
         // What is refused now stays refused; what fails may pass.
         let lasting = error.class() == Class::GiveUp || now - since >= GRACE;
-        let tell = lasting && !self.told;
-        self.told |= lasting;
-        (RETRY.pause(self.failures), tell)
+        self.lasting |= lasting;
+        (RETRY.pause(self.failures), lasting)
     }
 
-    /// Whether somebody has spoken of it.
+    /// Whether one of them was worth a word.
     pub(super) fn over(&mut self) -> bool {
-        std::mem::take(self).told
+        std::mem::take(self).lasting
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
-use crate::{Entry, Error, Holder, Keys, Pair, Session, SessionTerms, Token};
+use crate::{Error, Holder, Keys, Pair, Session, SessionTerms, Token};
 
 /// Sessions opened so far, in all registries: none is ever mistaken for another.
 static OPENED: AtomicU64 = AtomicU64::new(1);
@@ -71,32 +71,27 @@ impl Locks {
         self.keys.remove(key).is_some_and(|key| key.value.is_some())
     }
 
-    pub(super) fn entries(&self, keys: &Keys) -> Vec<Entry> {
+    pub(super) fn pairs(&self, keys: &Keys) -> Vec<Pair> {
         let wanted = |key: &&String| match keys {
             Keys::One(one) => key == &one,
             Keys::Under(prefix) => key.starts_with(prefix),
         };
-        let entry = |(key, row): (&String, &Key)| {
-            Some(Entry { key: key.clone(), value: row.value.clone()? })
-        };
-        self.keys.iter().filter(|(key, _)| wanted(key)).filter_map(entry).collect()
-    }
-
-    pub(super) fn pairs(&self, keys: &Keys) -> Vec<Pair> {
-        let pair = |Entry { key, value }: Entry| {
-            let row = self.keys.get(&key);
-            let holder = row.and_then(|row| row.holder.as_ref());
-            Pair {
+        let pair = |(key, row): (&String, &Key)| {
+            let (session, lock_index) = match &row.holder {
+                Some((session, token)) => (session.0.clone(), token.0),
+                None => (String::new(), 0),
+            };
+            Some(Pair {
+                key: key.clone(),
+                value: row.value.clone()?,
                 flags: 0,
-                create_index: row.map_or(0, |row| row.created),
-                modify_index: row.map_or(0, |row| row.modified),
-                lock_index: holder.map_or(0, |(_, token)| token.0),
-                session: holder.map(|(session, _)| session.0.clone()).unwrap_or_default(),
-                key,
-                value,
-            }
+                create_index: row.created,
+                modify_index: row.modified,
+                lock_index,
+                session,
+            })
         };
-        self.entries(keys).into_iter().map(pair).collect()
+        self.keys.iter().filter(|(key, _)| wanted(key)).filter_map(pair).collect()
     }
 
     pub(super) fn open(&mut self, terms: &SessionTerms, now: Instant) -> Session {

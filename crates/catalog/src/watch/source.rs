@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch as cell;
@@ -118,6 +119,8 @@ pub(super) struct Listened<Q: Followed> {
     pub(super) query: Q,
     pub(super) tell: cell::Sender<Arc<[Q::Item]>>,
     pub(super) freshness: Freshness,
+    /// The log has been told of trouble.
+    pub(super) told: AtomicBool,
 }
 
 impl<Q: Followed> Source for Listened<Q> {
@@ -144,11 +147,15 @@ impl<Q: Followed> Source for Listened<Q> {
     }
 
     fn troubled(&self, error: &Error) {
+        if self.told.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let (name, things) = (self.name(), Q::THINGS);
         log::warn!("watch on {name}: {error}; the last known {things} stand");
     }
 
     fn recovered(&self) {
+        self.told.store(false, Ordering::Relaxed);
         log::info!("watch on {}: works again", self.name());
     }
 }

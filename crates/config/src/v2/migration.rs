@@ -6,6 +6,7 @@
 
 mod document;
 mod jobs;
+mod spelling;
 mod template;
 mod tree;
 
@@ -20,38 +21,11 @@ use crate::{
 };
 use document::{Object, Out};
 use jobs::Writer;
+use spelling::{CONSUL, CONTROL, ETCD, LOGGING};
 pub(crate) use template::Marked;
 use template::{Segment, quoted, word_segments};
 pub(crate) use tree::same_shape;
-use tree::{Keys, LEAF, Tree, literal, member};
-
-const CONSUL: Keys = Keys(&[
-    ("address", LEAF),
-    ("scheme", LEAF),
-    ("token", LEAF),
-    ("tokenFile", LEAF),
-    ("namespace", LEAF),
-    ("partition", LEAF),
-    ("maxStale", LEAF),
-    ("tls", TLS),
-]);
-const TLS: Keys = Keys(&[
-    ("cafile", LEAF),
-    ("capath", LEAF),
-    ("clientcert", LEAF),
-    ("clientkey", LEAF),
-    ("servername", LEAF),
-    ("verify", LEAF),
-]);
-const ETCD: Keys = Keys(&[
-    ("endpoints", LEAF),
-    ("prefix", LEAF),
-    ("username", LEAF),
-    ("password", LEAF),
-    ("tls", TLS),
-]);
-const LOGGING: Keys = Keys(&[("level", LEAF), ("format", LEAF), ("output", LEAF)]);
-const CONTROL: Keys = Keys(&[("socket", LEAF)]);
+use tree::{Tree, literal, member};
 
 /// What the deregistration, `preStop` and the rest of a stop may take beside the application. With
 /// the default of 5 s it makes 9 s, which fit in an engine's 10 s.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     file::{File, RawJob},
     order,
-    when::Names,
+    sources::Names,
 };
 use crate::{
     decode::Report,

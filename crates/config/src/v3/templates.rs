@@ -29,11 +29,11 @@ const ALL_PERMISSIONS: u32 = 0o777;
 
 /// Reads all templates.
 pub(super) fn templates(fields: &[Field<'_>]) -> Vec<Template> {
-    let mut names = Names::default();
+    let mut taken = Taken::default();
     let mut templates: Vec<Template> = Vec::new();
     for field in fields {
         if let Some(mut object) = field.object() {
-            let template = template(&mut object, &mut names, &templates);
+            let template = template(&mut object, &mut taken);
             object.finish();
             templates.push(template);
         }
@@ -41,15 +41,23 @@ pub(super) fn templates(fields: &[Field<'_>]) -> Vec<Template> {
     templates
 }
 
-/// A template that comes after the `others`, whose `names` are taken.
-fn template(object: &mut Object<'_>, names: &mut Names, others: &[Template]) -> Template {
+/// What a template cannot have any more.
+#[derive(Default)]
+struct Taken {
+    names: Names,
+    /// Each with the template that has it.
+    destinations: BTreeMap<PathBuf, String>,
+}
+
+/// The next template.
+fn template(object: &mut Object<'_>, taken: &mut Taken) -> Template {
     let name_field = object.require("name", "want what events call it, like \"nginx\"");
     let name = name_field.as_ref().and_then(Field::name).unwrap_or_default();
-    if let Some(field) = name_field.filter(|_| !name.is_empty() && !names.take(&name)) {
+    if let Some(field) = name_field.filter(|_| !name.is_empty() && !taken.names.take(&name)) {
         field.refuse("is the name of another template", "want every name once");
     }
     let source = source(object);
-    let destination = destination(object, &source, others).unwrap_or_default();
+    let destination = destination(object, &name, &source, taken).unwrap_or_default();
     let (left_delimiter, right_delimiter) = delimiters(object);
     let minimum = object.take("minimum").map_or_else(BTreeMap::new, |field| minimum(&field));
     let shrink_after = object.given("shrinkAfter");
@@ -118,17 +126,24 @@ fn text(field: &Field<'_>) -> String {
 }
 
 /// The file, which is nobody else's.
-fn destination(object: &mut Object<'_>, source: &Source, others: &[Template]) -> Option<PathBuf> {
+fn destination(
+    object: &mut Object<'_>,
+    name: &str,
+    source: &Source,
+    taken: &mut Taken,
+) -> Option<PathBuf> {
     let field = object.require("destination", "want the file that is rendered")?;
     let path = path(&field)?;
     let text = path.to_str().unwrap_or("");
     if text.ends_with('/') || text.ends_with("/.") || path.file_name().is_none() {
         field.refuse("is a folder", "want the name of a file");
-    } else if matches!(source, Source::File(source) if is_same(source, &path)) {
+    } else if matches!(source, Source::File(source) if plain(source) == plain(&path)) {
         field.refuse("is the template itself", "want another file");
-    } else if let Some(other) = others.iter().find(|other| is_same(&other.destination, &path)) {
-        let fault = format!("is the destination of the template {:?} too", other.name);
+    } else if let Some(other) = taken.destinations.get(&plain(&path)) {
+        let fault = format!("is the destination of the template {other:?} too");
         field.refuse(&fault, "want a file for each");
+    } else {
+        taken.destinations.insert(plain(&path), name.to_owned());
     }
     Some(path)
 }
@@ -143,12 +158,9 @@ fn path(field: &Field<'_>) -> Option<PathBuf> {
     Some(PathBuf::from(text))
 }
 
-/// Whether two paths are spellings of one, as far as that can be seen without looking.
-fn is_same(a: &Path, b: &Path) -> bool {
-    let steps = |path: &'_ Path| -> PathBuf {
-        path.components().filter(|step| *step != Component::CurDir).collect()
-    };
-    steps(a) == steps(b)
+/// A path in its plainest spelling, as far as that can be told without looking.
+fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|step| *step != Component::CurDir).collect()
 }
 
 /// What opens and what closes an action.

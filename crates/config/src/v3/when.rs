@@ -2,19 +2,17 @@
 
 use std::time::Duration;
 
+use super::sources::{Names, Source};
 use crate::{
     decode::{
         Field, Object,
         suggestion::{did_you_mean, one_of},
     },
-    election::ElectionId,
     job::{
-        Condition, ElectionEvent, Frequency, GlobalEvent, JobEvent, JobId, Need, SignalEvent,
+        Condition, ElectionEvent, Frequency, GlobalEvent, JobEvent, Need, SignalEvent,
         TemplateEvent, Trigger, WatchEvent, When,
     },
     json5::Value,
-    template::TemplateId,
-    watch::WatchId,
 };
 
 const GLOBAL_EVENTS: [(&str, GlobalEvent); 4] = [
@@ -199,14 +197,6 @@ fn condition([source, once, each]: [Option<Field<'_>>; 3]) -> RawCondition<'_> {
     condition
 }
 
-/// The names that a `when` can refer to, in the order of the file.
-pub(super) struct Names<'a> {
-    pub(super) jobs: Vec<&'a str>,
-    pub(super) watches: Vec<&'a str>,
-    pub(super) elections: Vec<&'a str>,
-    pub(super) templates: Vec<&'a str>,
-}
-
 impl RawWhen<'_> {
     /// What the job waits for; what cannot be resolved is reported.
     pub(super) fn resolve(&self, names: &Names<'_>) -> When {
@@ -334,89 +324,6 @@ impl RawCondition<'_> {
     }
 }
 
-/// What a source's name means.
-enum Source {
-    Global,
-    Job(JobId),
-    /// All that have the name: those of several tags or datacenters.
-    Watches(Vec<WatchId>),
-    Election(ElectionId),
-    Template(TemplateId),
-}
-
-impl Names<'_> {
-    /// The job of that name. If there is none, that is reported.
-    pub(super) fn job(&self, field: &Field<'_>, name: &str) -> Option<JobId> {
-        let found = self.jobs.iter().position(|job| *job == name).map(JobId);
-        if found.is_none() {
-            let named = self.jobs.iter().filter(|name| !name.is_empty());
-            let known: Vec<String> = named.map(|&name| name.to_owned()).collect();
-            let there_are = there_are("jobs", &known);
-            let meant = did_you_mean(name, known.iter().map(String::as_str));
-            let rule = meant.map_or(there_are.clone(), |meant| format!("{meant} {there_are}"));
-            field.refuse("names no job", rule);
-        }
-        found
-    }
-
-    /// The source of that name. If there is none, that is reported.
-    fn find(&self, field: &Field<'_>, source: &str) -> Option<Source> {
-        if let Some(job) = self.jobs.iter().position(|job| *job == source) {
-            return Some(Source::Job(JobId(job)));
-        }
-        if source == "global" {
-            return Some(Source::Global);
-        }
-        if let Some(name) = source.strip_prefix("watch.") {
-            let found = self.watches.iter().enumerate().filter(|(_, watch)| **watch == name);
-            let found: Vec<WatchId> = found.map(|(index, _)| WatchId(index)).collect();
-            if found.is_empty() {
-                // One without a name has been complained of already, and may be the one.
-                if !self.watches.contains(&"") {
-                    let watches = self.watches.iter().map(|name| format!("watch.{name}"));
-                    let known: Vec<String> = watches.collect();
-                    field.refuse("names no watch", known_names(source, "watches", &known));
-                }
-                return None;
-            }
-            return Some(Source::Watches(found));
-        }
-        if let Some(name) = source.strip_prefix("election.") {
-            let found = self.elections.iter().position(|election| *election == name);
-            if found.is_none() && !self.elections.contains(&"") {
-                let elections = self.elections.iter().map(|name| format!("election.{name}"));
-                let known: Vec<String> = elections.collect();
-                field.refuse("names no election", known_names(source, "elections", &known));
-            }
-            return found.map(|index| Source::Election(ElectionId(index)));
-        }
-        if let Some(name) = source.strip_prefix("template.") {
-            let found = self.templates.iter().position(|template| *template == name);
-            if found.is_none() && !self.templates.contains(&"") {
-                let templates = self.templates.iter().map(|name| format!("template.{name}"));
-                let known: Vec<String> = templates.collect();
-                field.refuse("names no template", known_names(source, "templates", &known));
-            }
-            return found.map(|index| Source::Template(TemplateId(index)));
-        }
-        let others = [
-            (&self.watches, "watch"),
-            (&self.elections, "election"),
-            (&self.templates, "template"),
-        ];
-        for (names, kind) in others {
-            if names.contains(&source) {
-                field.refuse("names no job", format!("did you mean \"{kind}.{source}\"?"));
-                return None;
-            }
-        }
-        let named = self.jobs.iter().filter(|name| !name.is_empty());
-        let known: Vec<String> = named.map(|&name| name.to_owned()).collect();
-        field.refuse("names no job", known_names(source, "jobs", &known));
-        None
-    }
-}
-
 /// An event of the program. If it is one of jobs, a source is missing.
 fn global(field: &Field<'_>, event: &str, jobs: &[&str]) -> Option<Trigger> {
     if !has(&GLOBAL_EVENTS, event) && events().any(|name| name == event) {
@@ -440,25 +347,6 @@ fn signal(source: &str) -> Option<SignalEvent> {
         "SIGHUP" => Some(SignalEvent::Hup),
         "SIGUSR2" => Some(SignalEvent::Usr2),
         _ => None,
-    }
-}
-
-fn there_are(what: &str, known: &[String]) -> String {
-    match known {
-        [] => format!("there are no {what}"),
-        known => format!("the {what} are {}", known.join(", ")),
-    }
-}
-
-/// `did you mean …?`, or all there are.
-fn known_names(name: &str, what: &str, known: &[String]) -> String {
-    let there_are = there_are(what, known);
-    match did_you_mean(
-        name,
-        known.iter().map(String::as_str).chain(["SIGHUP", "SIGUSR2", "global"]),
-    ) {
-        Some(meant) => format!("{meant} {there_are}"),
-        None => there_are,
     }
 }
 

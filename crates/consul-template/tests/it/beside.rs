@@ -61,6 +61,9 @@ fn once_renders_once_and_then_it_is_a_program_like_any_other() {
     await_journal(&running, &["start 1"]);
     running.signal(Signal::SIGUSR1);
     await_journal(&running, &["start 1", "USR1"]);
+    // There is nothing left to be read again.
+    running.signal(Signal::SIGHUP);
+    await_journal(&running, &["start 1", "USR1", "HUP"]);
     running.signal(Signal::SIGTERM);
     assert_eq!(end(&mut running).0, 4);
 }

@@ -96,14 +96,31 @@ fn etcd_is_a_catalog_too() {
 }
 
 #[test]
+fn keys_of_etcd_are_followed() {
+    let etcd = Etcd::start();
+    etcd.put("app/colour", "blue");
+    let url = format!("http://{}", etcd.address());
+    let mut running = program(&["-etcd", &url, "-template", "in:out"])
+        .file("in", "{{ key \"app/colour\" }}{{ range ls \"app\" }} {{ .Key }}{{ end }}\n")
+        .spawn();
+    await_file(&running, "out", "blue colour\n");
+    etcd.put("app/colour", "red");
+    await_file(&running, "out", "red colour\n");
+    assert_eq!(stop(&mut running).0, 0);
+}
+
+#[test]
 fn tokens_by_flag_file_and_variable() {
     let consul = Consul::start_with(json!({ "primary_datacenter": "dc1",
         "acl": { "enabled": true, "default_policy": "deny",
             "tokens": { "master": TOKEN, "default": TOKEN } } }));
     let address = consul.address();
     let put = |path: &str, body: &str| {
-        let response = consul.request("PUT", &format!("{path}?token={TOKEN}"), body);
-        assert_eq!(response.status, 200, "{path}: {}", response.body);
+        // The token is known a moment after the leader.
+        wait_until(path, PATIENCE, || {
+            let response = consul.request("PUT", &format!("{path}?token={TOKEN}"), body);
+            if response.status == 200 { Ok(()) } else { Err(response.body) }
+        });
     };
     put("/v1/kv/a", "1");
     // From now on who has no token may do nothing.

@@ -133,3 +133,18 @@ fn once_that_is_interrupted_says_so() {
         assert_eq!(running.wait(PATIENCE).ended, Ended::Code(12));
     }
 }
+
+#[test]
+fn changes_come_to_rest_first() {
+    let consul = Consul::start();
+    put(&consul, "a", "1");
+    let running = program(&["-consul", &consul.address(), "-wait", "2s:60s"])
+        .args(["-template", "in:out:cat out >>ran"])
+        .file("in", "{{ key \"a\" }}\n")
+        .spawn();
+    await_file(&running, "ran", "1\n");
+    for value in ["2", "3", "4", "5"] {
+        put(&consul, "a", value);
+    }
+    await_file(&running, "ran", "1\n5\n");
+}

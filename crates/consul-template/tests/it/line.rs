@@ -87,7 +87,6 @@ fn what_is_wrong_is_said() {
         &["-template", "in:out", "-etcd", "etcd:2379", "-consul", "consul:8500"],
         &["-template", "in:out", "-etcd", "etcd"],
         &["-template", "in:out", "-kill-signal", "SIGKILL"],
-        &["-template", "in:out", "-auth", "me:secret"],
         &["-template", "in:out", "-vault-addr", "http://vault:8200"],
         &["-template", "in:out", "-config", "missing"],
         &["-template", "missing:out"],

@@ -8,3 +8,4 @@ mod line;
 mod reload;
 mod settings;
 mod support;
+mod transport;

@@ -51,3 +51,31 @@ fn what_is_the_same_runs_on() {
     running.signal(Signal::SIGTERM);
     assert_eq!(end(&mut running).0, 6);
 }
+
+#[test]
+fn which_signals_mean_what() {
+    let mut running = program(&["-reload-signal", "SIGUSR1", "-kill-signal", "SIGUSR2"])
+        .args(["-config", "c"])
+        .file("c", settings(json!({ "template": { "contents": "1", "destination": "out" } })))
+        .spawn();
+    await_file(&running, "out", "1");
+    let text = settings(json!({ "template": { "contents": "2", "destination": "out" } }));
+    running.write("c", text);
+    running.signal(Signal::SIGHUP);
+    running.signal(Signal::SIGUSR1);
+    await_file(&running, "out", "2");
+    running.signal(Signal::SIGUSR2);
+    assert_eq!(end(&mut running).0, 0);
+}
+
+#[test]
+fn without_a_signal_for_reloads_sighup_is_the_programs() {
+    let app = "trap 'echo HUP >>ran; exit 5' HUP; echo start >>ran; while :; do sleep 0.05; done";
+    let mut running = program(&["-reload-signal", "", "-template", "in:out", "-exec", app])
+        .file("in", "1")
+        .spawn();
+    await_file(&running, "ran", "start\n");
+    running.signal(Signal::SIGHUP);
+    assert_eq!(end(&mut running).0, 5);
+    assert_eq!(running.read("ran").as_deref(), Some("start\nHUP\n"));
+}

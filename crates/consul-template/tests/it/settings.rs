@@ -166,3 +166,19 @@ fn what_is_wrong_is_said() {
     }
     insta::assert_snapshot!(told);
 }
+
+/// What the documentation shows is what is read.
+#[test]
+fn the_example_of_the_documentation() {
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/templates.md");
+    let docs = std::fs::read_to_string(docs).unwrap();
+    let (_, example) = docs.split_once("```hcl\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("its end");
+    // The image has neither.
+    let example =
+        example.replace("\"nginx\"", "\"0\"").replace("/etc/nginx/nginx.conf.ctmpl", "in");
+    let program =
+        program(&["-parse-only", "-config", "c.hcl"]).file("c.hcl", example).file("in", "x");
+    let (code, finished) = run(&program);
+    assert_eq!((code, finished.stderr.as_str()), (0, ""));
+}

@@ -10,6 +10,7 @@ use catalog::{
 };
 
 use super::{ServiceIn, nonsense, port, value};
+use crate::nodes::Nodes;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -75,35 +76,43 @@ struct ConfigIn {
 }
 
 /// Answer of `health/service/NAME`.
-pub(crate) fn endpoints(body: &[u8]) -> Result<Vec<Endpoint>, Error> {
+pub(crate) fn endpoints(body: &[u8], nodes: &Nodes) -> Result<Vec<Endpoint>, Error> {
     let found: Vec<EndpointIn> = read(body)?;
-    Ok(found.into_iter().map(endpoint).collect())
+    Ok(exactly(found.into_iter().map(|found| endpoint(found, nodes))))
 }
 
-fn endpoint(found: EndpointIn) -> Endpoint {
+/// In memory of exactly that size: answers stay, and collecting would go on using the memory of
+/// what was read, which is larger.
+fn exactly<T>(items: impl ExactSizeIterator<Item = T>) -> Vec<T> {
+    let mut all = Vec::with_capacity(items.len());
+    all.extend(items);
+    all
+}
+
+fn endpoint(found: EndpointIn, nodes: &Nodes) -> Endpoint {
     let EndpointIn { node, service, checks } = found;
     Endpoint {
         id: service.id,
         name: service.service,
         address: if service.address.is_empty() { node.address.clone() } else { service.address },
         port: port(service.port),
-        tags: service.tags.unwrap_or_default(),
+        tags: exactly(service.tags.unwrap_or_default().into_iter()),
         meta: service.meta.unwrap_or_default(),
         weights: Weights { passing: service.weights.passing, warning: service.weights.warning },
-        node: self::node(node),
-        checks: checks.unwrap_or_default().into_iter().map(check).collect(),
+        node: nodes.share(self::node(node)),
+        checks: exactly(checks.unwrap_or_default().into_iter().map(check)),
     }
 }
 
-fn node(found: NodeIn) -> Arc<Node> {
-    Arc::new(Node {
+fn node(found: NodeIn) -> Node {
+    Node {
         id: found.id,
         name: found.node,
         address: found.address,
         datacenter: found.datacenter,
         tagged_addresses: found.tagged_addresses.unwrap_or_default(),
         meta: found.meta.unwrap_or_default(),
-    })
+    }
 }
 
 fn check(found: CheckIn) -> HealthCheck {
@@ -136,7 +145,7 @@ pub(crate) fn listed(body: &[u8]) -> Result<Vec<Listed>, Error> {
 }
 
 /// Answer of `catalog/node/NAME`.
-pub(crate) fn node_services(body: &[u8]) -> Result<Option<NodeServices>, Error> {
+pub(crate) fn node_services(body: &[u8], nodes: &Nodes) -> Result<Option<NodeServices>, Error> {
     let found: Option<NodeServicesIn> = read(body)?;
     let Some(NodeServicesIn { node, services }) = found else { return Ok(None) };
     let service = |service: ServiceIn| NodeService {
@@ -144,20 +153,20 @@ pub(crate) fn node_services(body: &[u8]) -> Result<Option<NodeServices>, Error> 
         name: service.service,
         address: service.address,
         port: port(service.port),
-        tags: service.tags.unwrap_or_default(),
+        tags: exactly(service.tags.unwrap_or_default().into_iter()),
         meta: service.meta.unwrap_or_default(),
         enable_tag_override: service.enable_tag_override,
     };
     let mut services: Vec<NodeService> =
         services.unwrap_or_default().into_values().map(service).collect();
     services.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-    Ok(Some(NodeServices { node: self::node(node), services }))
+    Ok(Some(NodeServices { node: nodes.share(self::node(node)), services }))
 }
 
 /// Answer of `catalog/nodes`.
-pub(crate) fn nodes(body: &[u8]) -> Result<Vec<Arc<Node>>, Error> {
+pub(crate) fn nodes(body: &[u8], nodes: &Nodes) -> Result<Vec<Arc<Node>>, Error> {
     let found: Vec<NodeIn> = read(body)?;
-    Ok(found.into_iter().map(node).collect())
+    Ok(found.into_iter().map(|found| nodes.share(node(found))).collect())
 }
 
 /// Answer of `catalog/datacenters`.

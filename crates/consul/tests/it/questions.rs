@@ -8,10 +8,12 @@ use catalog::{
     Catalog, Endpoint, Error, Finding, Found, Health, Keys, Question, ServiceQuestion, Status,
     Survey, Weights,
 };
+use consul::Token;
 use serde_json::json;
 use testkit::{Consul, wait_until};
 
-use crate::support::{LONG, Runtime, client};
+use crate::fake::{Deed, Fake, ok};
+use crate::support::{LONG, Runtime, client, client_with};
 
 struct Scene {
     consul: Consul,
@@ -177,16 +179,24 @@ fn a_survey_says_who_may_not_ask_and_follows_once_that_is_allowed() {
     const MASTER: &str = "c0ffee00-0000-4000-8000-000000000001";
     let scene = Scene::start_with(json!({
         "primary_datacenter": "dc1",
-        "acl": {"enabled": true, "default_policy": "deny", "tokens": {"master": MASTER}}
+        "acl": {"enabled": true, "default_policy": "deny",
+            "tokens": {"master": MASTER, "default": MASTER}}
     }));
     let admin = |path: &str, body: &str| {
-        let made = scene.consul.request("PUT", &format!("{path}?token={MASTER}"), body);
+        let made = scene.consul.request("PUT", path, body);
         assert_eq!(made.status, 200, "{path}: {}", made.body);
         made
     };
     admin("/v1/kv/secret", "x");
+    // One that may nothing.
+    let token = admin("/v1/acl/token", "{}").json();
+    let [accessor, secret] =
+        ["AccessorID", "SecretID"].map(|field| token[field].as_str().unwrap().to_owned());
+    let catalog = client_with(&scene.consul.address(), |options| {
+        options.token = Some(Token::Value(secret));
+    });
     let mut survey = {
-        let catalog = Arc::clone(&scene.catalog);
+        let catalog = Arc::clone(&catalog);
         scene.runtime.enter(|| {
             let mut survey = Survey::new(catalog, LONG);
             survey.follow(BTreeSet::from([key("secret"), any("app")]));
@@ -200,15 +210,14 @@ fn a_survey_says_who_may_not_ask_and_follows_once_that_is_allowed() {
     assert_eq!(said, "refused: HTTP 403: Permission denied");
     assert_eq!(survey.trouble(&any("app")), None);
     let places = {
-        let catalog = Arc::clone(&scene.catalog);
-        scene.runtime.wait(async move { catalog.places().await })
+        let catalog = Arc::clone(&catalog);
+        scene.runtime.wait(async move { catalog.places().unwrap().await })
     };
     assert_eq!(places, Ok(Some(150)), "who may not read an agent's limit takes the usual one");
 
     let rules = r#"{"Name": "all", "Rules": "key_prefix \"\" { policy = \"read\" }"}"#;
     admin("/v1/acl/policy", rules);
-    let anonymous = "00000000-0000-0000-0000-000000000002";
-    admin(&format!("/v1/acl/token/{anonymous}"), r#"{"Policies": [{"Name": "all"}]}"#);
+    admin(&format!("/v1/acl/token/{accessor}"), r#"{"Policies": [{"Name": "all"}]}"#);
     scene.runtime.wait(async move {
         loop {
             let news = survey.news().await;
@@ -224,4 +233,65 @@ fn a_survey_says_who_may_not_ask_and_follows_once_that_is_allowed() {
             survey.news().await;
         }
     });
+}
+
+/// What Consul's order means, and what Go writes for what is empty.
+#[test]
+fn answers_are_in_order_unless_distances_are_asked_for() {
+    let endpoint = |node: &str, id: &str| {
+        json!({ "Node": {"Node": node, "Address": "10.0.0.9", "Meta": null},
+            "Service": {"ID": id, "Service": "x", "Tags": null, "Meta": null}, "Checks": null })
+    };
+    let body = json!([endpoint("b", "1"), endpoint("a", "2"), endpoint("a", "1")]).to_string();
+    let fake = Fake::start(Deed::Answer(ok(&body)));
+    let catalog = fake.client();
+    let ask = |question: Question| {
+        let catalog = Arc::clone(&catalog);
+        fake.runtime.wait(async move { catalog.find(&question, None, LONG).await.unwrap().finding })
+    };
+    let ids = |near: Option<&str>| {
+        let near = near.map(str::to_owned);
+        match ask(Question::Service(ServiceQuestion { near, ..service("x", Health::Any) })) {
+            Finding::Service(found) => {
+                assert!(found.iter().all(|it| it.status() == Status::Passing), "without checks");
+                found.iter().map(|it| format!("{}{}", it.node.name, it.id)).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(ids(None), ["a1", "a2", "b1"]);
+    assert_eq!(ids(Some("_agent")), ["b1", "a2", "a1"]);
+
+    fake.set(Deed::Answer(ok(&json!([{"Node": "b"}, {"Node": "a"}]).to_string())));
+    let names = |near: Option<&str>| match ask(Question::Nodes {
+        datacenter: None,
+        near: near.map(str::to_owned),
+    }) {
+        Finding::Nodes(found) => found.iter().map(|it| it.name.clone()).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((names(None).join(" "), names(Some("n")).join(" ")), ("a b".into(), "b a".into()));
+
+    let services = json!({"b": ["z", "y"], "a": null}).to_string();
+    fake.set(Deed::Answer(ok(&services)));
+    let listed = |name: &str, tags: &[&str]| catalog::Listed {
+        name: name.to_owned(),
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+    };
+    let names = Finding::Services(vec![listed("a", &[]), listed("b", &["y", "z"])]);
+    assert_eq!(ask(Question::Services { datacenter: None }), names);
+    fake.set(Deed::Answer(ok(r#"["dc2", "dc1"]"#)));
+    let names = Finding::Datacenters(vec!["dc1".to_owned(), "dc2".to_owned()]);
+    assert_eq!(ask(Question::Datacenters), names);
+    let lines = fake.lines.lock().unwrap().clone();
+    assert_eq!(lines[0], "GET /v1/health/service/x? HTTP/1.1");
+    assert_eq!(lines[1], "GET /v1/health/service/x?&near=_agent HTTP/1.1");
+
+    // What is no answer is an error that may pass.
+    for body in ["", "null", "{}", r#"[{"Node": {}}]"#, "[[]]"] {
+        fake.set(Deed::Answer(ok(body)));
+        let (catalog, question) = (Arc::clone(&catalog), any("x"));
+        let found = fake.runtime.wait(async move { catalog.find(&question, None, LONG).await });
+        assert!(matches!(found, Err(Error::Failed(_))), "{body}: {found:?}");
+    }
 }

@@ -1,4 +1,4 @@
-//! Thousands of questions to a real agent.
+//! Many questions to a real agent.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use catalog::{
     Catalog, Finding, Health, Observer, Operation, Outcome, Question, ServiceQuestion, Survey,
 };
 use serde_json::json;
-use testkit::Consul;
+use testkit::{Consul, wait_until};
 use tokio::time::timeout;
 
 use crate::support::client;
@@ -76,7 +76,7 @@ fn scene(consul: &Consul) -> (Arc<dyn Catalog>, Arc<Outages>, Survey) {
 async fn an_agent_of_few_connections_is_asked_by_turns() {
     let consul = Consul::start();
     let (_catalog, outages, mut survey) = scene(&consul);
-    survey.follow(names(400));
+    survey.follow(names(300));
     let first = settle(&mut survey).await;
     // Whoever needs a connection at the same time has one.
     for _ in 0..10 {
@@ -87,20 +87,20 @@ async fn an_agent_of_few_connections_is_asked_by_turns() {
     }
     // 150 of them may wait.
     let mut took = Vec::new();
-    for number in [0, 100, 200, 300, 399] {
+    for number in [0, 100, 200, 250, 299] {
         took.push(change(&consul, &mut survey, &format!("s{number}")).await);
     }
-    println!("400 first answers in {first:.1?}; changes after {took:.1?}");
+    println!("300 first answers in {first:.1?}; changes after {took:.1?}");
     assert!(took.iter().all(|took| *took < LONG / 3), "{took:?}");
     assert_eq!(*outages.0.lock().unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn thousands_of_questions_wait_for_changes_at_an_agent_that_bears_them() {
-    const COUNT: usize = 2000;
+async fn hundreds_of_questions_wait_for_changes_at_an_agent_that_bears_them() {
+    const COUNT: usize = 600;
     let limits = json!({ "limits": { "http_max_conns_per_client": 8000 } });
     let mut consul = Consul::start_with(limits);
-    let (_catalog, outages, mut survey) = scene(&consul);
+    let (catalog, outages, mut survey) = scene(&consul);
     survey.follow(names(COUNT));
     let first = settle(&mut survey).await;
     let changed = change(&consul, &mut survey, "s1").await;
@@ -108,6 +108,8 @@ async fn thousands_of_questions_wait_for_changes_at_an_agent_that_bears_them() {
     assert!(changed < LONG / 12, "{changed:?}");
 
     // All are cut at once, and asked again.
+    consul.kill();
+    wait_until("that is noticed", LONG, || catalog.reachability().outage());
     consul.restart_empty();
     let back = Instant::now();
     let (news, after) = loop {

@@ -193,6 +193,49 @@ fn elections_and_keys() {
 }
 
 #[test]
+fn templates() {
+    let template = |name: &str, state| TemplateStatus {
+        name: name.into(),
+        destination: format!("/etc/{name}.conf"),
+        state,
+        since: Some("2026-11-21T11:59:00Z".into()),
+        ..TemplateStatus::default()
+    };
+    let failure = "its check exited with 1: unknown directive in /etc/haproxy.conf:7".to_owned();
+    let status = Status {
+        jobs: Vec::new(),
+        watches: Vec::new(),
+        templates: vec![
+            template("nginx", TemplateState::Current),
+            TemplateStatus {
+                since: None,
+                waiting_for: Some("service \"db\"".into()),
+                ..template("pool", TemplateState::Waiting)
+            },
+            TemplateStatus { failure: Some(failure), ..template("haproxy", TemplateState::Failed) },
+            TemplateStatus {
+                waiting_for: Some("key \"limits\"".into()),
+                ..template("limits", TemplateState::Current)
+            },
+        ],
+        ..sample()
+    };
+    insta::assert_snapshot!(plain(&status, None), @r#"
+    containerpilot 4.0.0  up 2d04h, pid 1, 3.x configuration, generation 2|
+    catalog consul localhost:8500  reachable for 5h00m|
+    |
+    TEMPLATE  STATE    SINCE  FILE|
+    nginx     current  1m00s  /etc/nginx.conf|
+    pool      waiting         /etc/pool.conf|
+      | waits for service "db"|
+    haproxy   failed   1m00s  /etc/haproxy.conf|
+      | its check exited with 1: unknown directive in /etc/haproxy.conf:7|
+    limits    current  1m00s  /etc/limits.conf|
+      | waits for key "limits"|
+    "#);
+}
+
+#[test]
 fn what_matters_least_is_left_out_where_there_is_none() {
     insta::assert_snapshot!(plain(&sample(), Some(80)), @r"
     containerpilot 4.0.0  up 2d04h, pid 1, 3.x configuration, generation 2|

@@ -1,10 +1,11 @@
-//! Checks that are no processes: a request, a connection, a look at a file.
+//! Checks that are no processes: a request by HTTP or gRPC, a connection, a look at a file.
 //!
 //! Each asks anew, on a connection of its own: a server that accepts none any more must not pass
 //! for healthy because an old connection lives on. None waits on the event loop: each runs in a
 //! task with a deadline, names are resolved and files looked at by threads of the runtime.
 
 mod file;
+mod grpc;
 mod http;
 mod tcp;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use config::job::Health;
 
 use file::File;
+use grpc::Grpc;
 use http::Http;
 use tcp::Tcp;
 
@@ -27,7 +29,7 @@ enum Kind {
     Http(Http),
     Tcp(Tcp),
     File(File),
-    Missing(&'static str),
+    Grpc(Grpc),
 }
 
 impl Probe {
@@ -43,8 +45,8 @@ impl Probe {
             config::job::Probe::File { path, younger_than } => {
                 Kind::File(File::new(path, *younger_than))
             }
-            config::job::Probe::Grpc { .. } => {
-                Kind::Missing("gRPC is not built in: run grpc_health_probe by `exec`")
+            config::job::Probe::Grpc { host, port, service, tls } => {
+                Kind::Grpc(Grpc::build(host, *port, service, tls.as_deref())?)
             }
         };
         // One without a time limit may wait as long as until the next one.
@@ -60,7 +62,7 @@ impl Probe {
                 Kind::Http(probe) => probe.find_out(deadline).await,
                 Kind::Tcp(probe) => probe.find_out(deadline).await,
                 Kind::File(probe) => probe.find_out().await,
-                Kind::Missing(what) => Err((*what).to_owned()),
+                Kind::Grpc(probe) => probe.find_out(deadline).await,
             }
         };
         match tokio::time::timeout(deadline, found).await {
@@ -75,7 +77,7 @@ impl Probe {
             Kind::Http(probe) => probe.place(),
             Kind::Tcp(probe) => probe.place(),
             Kind::File(probe) => probe.place(),
-            Kind::Missing(_) => "",
+            Kind::Grpc(probe) => probe.place(),
         };
         format!("no answer from {what} within {:?}", self.deadline)
     }

@@ -36,7 +36,7 @@ pub(crate) enum Told {
     /// One line when it begins, one when it is over.
     Outage,
     /// The catalog is there, but refuses to work: one line at most from each who depends on it
-    /// (the service and the watch), and as many when it works again.
+    /// (the service, the watch and the template), and as many when it works again.
     Trouble,
     /// The same or nothing: others may have taken over before anybody noticed.
     Perhaps,

@@ -36,6 +36,17 @@ impl Stack {
 
     /// Starts a container, which the others reach by its name.
     pub(crate) fn run(&mut self, name: &str, options: &[&str], command: &[&str]) {
+        self.run_image(image(), name, options, command);
+    }
+
+    /// The same, of another image than the articles'.
+    pub(crate) fn run_image(
+        &mut self,
+        image: &str,
+        name: &str,
+        options: &[&str],
+        command: &[&str],
+    ) {
         let container = self.container(name);
         let mut arguments = vec![
             "run",
@@ -50,7 +61,7 @@ impl Stack {
             name,
         ];
         arguments.extend(options);
-        arguments.push(image());
+        arguments.push(image);
         arguments.extend(command);
         docker(&arguments);
         self.containers.push(container);
@@ -149,14 +160,40 @@ pub(crate) fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
 }
 
+/// The image that a Dockerfile of a stack makes, on top of ours instead of the public one.
+#[track_caller]
+pub(crate) fn build(stack: &str, dockerfile: &str) -> String {
+    let context = tempfile::tempdir().expect("a folder");
+    let stack = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(stack);
+    let copy = |from: &Path, to: &str| {
+        #[allow(clippy::disallowed_methods, reason = "a test runs programs")]
+        let status = Command::new("cp").arg("-R").arg(from).arg(context.path().join(to)).status();
+        assert!(status.is_ok_and(|status| status.success()), "{} is copied", from.display());
+    };
+    copy(&stack.join("."), ".");
+    copy(&pilot(), "containerpilot");
+    let name = format!("containerpilot-test-{}", dockerfile.replace('/', "-").to_lowercase());
+    let base = format!("BASE={}", image());
+    let context = context.path().display().to_string();
+    let file = format!("{context}/{dockerfile}");
+    docker(&["build", "-q", "-t", &name, "-f", &file, "--build-arg", &base, &context]);
+    name
+}
+
+/// The static program.
+fn pilot() -> PathBuf {
+    let named = std::env::var_os("CONTAINERPILOT_STATIC").expect(
+        "CONTAINERPILOT_STATIC names the static program that goes into the image: \
+         `make test` builds it and sets the variable",
+    );
+    PathBuf::from(named)
+}
+
 /// The image, built once a run.
 fn image() -> &'static str {
     static IMAGE: OnceLock<String> = OnceLock::new();
     IMAGE.get_or_init(|| {
-        let pilot = std::env::var("CONTAINERPILOT_STATIC").expect(
-            "CONTAINERPILOT_STATIC names the static program that goes into the image: \
-             `make test` builds it and sets the variable",
-        );
+        let pilot = pilot();
         let image = "containerpilot-test-seeds".to_owned();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/build-seed-image");
         let consul = Consul::binary();

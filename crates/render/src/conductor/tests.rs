@@ -29,12 +29,18 @@ const DB: &str = r#"{{range service "db"}}{{.Address}}:{{.Port}}
 struct Inline {
     workshop: Workshop,
     report: Option<Report>,
+    /// What a pass is said to take.
+    takes: Duration,
 }
 
 impl Worker for Inline {
     fn begin(&mut self, order: Order) {
         assert!(self.report.is_none(), "one order at a time");
-        self.report = Some(self.workshop.perform(order));
+        let mut report = self.workshop.perform(order);
+        if let Report::Pass(pass) = &mut report {
+            pass.took = self.takes;
+        }
+        self.report = Some(report);
     }
 
     async fn report(&mut self) -> Report {
@@ -59,7 +65,7 @@ impl Stage {
         let environment = Arc::new(BTreeMap::new());
         let workshop = Workshop::open(&templates, &environment).unwrap();
         let memory = Arc::new(memory);
-        let worker = Inline { workshop, report: None };
+        let worker = Inline { workshop, report: None, takes: Duration::ZERO };
         let conductor = Conductor::new(Arc::clone(&memory) as Arc<dyn Catalog>, &templates, worker);
         Stage { memory, folder, conductor }
     }

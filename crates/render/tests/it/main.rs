@@ -8,5 +8,6 @@
 )]
 
 mod consul;
+mod kills;
 mod support;
 mod threads;

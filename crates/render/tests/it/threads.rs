@@ -80,9 +80,9 @@ async fn all_templates_that_cannot_be_are_named_at_the_start() {
     templates[4].name = "other".to_owned();
     let shown = folder.path().display().to_string();
     let in_folder = |error: String| error.replace(&shown, "FOLDER");
-    let expected = "template: test:1: unexpected {{end}}\n\
+    let expected = "template: test:1:5: unexpected {{end}}\n\
                     cannot read the template FOLDER/missing: No such file or directory (os error 2)\n\
-                    template: FOLDER/bad:2: missing value for if\n\
+                    template: FOLDER/bad:2:4: missing value for if\n\
                     both test and other are to write FOLDER/out";
     let environment = BTreeMap::new();
     assert_eq!(in_folder(check(&templates, &environment).unwrap_err()), expected);

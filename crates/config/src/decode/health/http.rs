@@ -1,6 +1,6 @@
 //! Checks by a request.
 
-use std::{ops::RangeInclusive, path::PathBuf};
+use std::{collections::BTreeSet, ops::RangeInclusive, path::PathBuf};
 
 use super::super::{Field, Object, authority};
 use crate::{
@@ -171,7 +171,8 @@ fn parse(text: &str) -> Result<Url, Fault> {
 
 /// The headers, in the order of the file.
 fn headers(field: &Field<'_>) -> Vec<(String, String)> {
-    let mut headers: Vec<(String, String)> = Vec::new();
+    let mut headers = Vec::new();
+    let mut names = BTreeSet::new();
     for entry in field.entries() {
         let name = entry.key;
         let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
@@ -181,7 +182,7 @@ fn headers(field: &Field<'_>) -> Vec<(String, String)> {
         } else if OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name)) {
             let rule = "want it left out: it says how the request is sent";
             entry.refuse_key(&format!("{name:?} is set by the program"), rule);
-        } else if headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
+        } else if !names.insert(name.to_ascii_lowercase()) {
             entry.refuse_key(&format!("{name:?} is there already"), "want every header once");
         }
         if entry.value.node.value == Value::Null {

@@ -1,11 +1,11 @@
 //! The jobs of a migrated file, and what goes with them.
 
 use super::{
-    TLS,
     document::{Object, Out},
     is_empty, scalar,
+    spelling::{DRAIN, HEALTH},
     template::has_actions,
-    tree::{Keys, LEAF, Tree, items, literal, member},
+    tree::{LEAF, Tree, items, literal, member},
 };
 use crate::{
     decode::{
@@ -17,23 +17,6 @@ use crate::{
     v2::file::{Backend, File},
 };
 
-const HEALTH: Keys = Keys(&[
-    ("exec", LEAF),
-    ("http", LEAF),
-    ("method", LEAF),
-    ("headers", LEAF),
-    ("expect", LEAF),
-    ("tls", TLS),
-    ("tcp", LEAF),
-    ("grpc", LEAF),
-    ("file", FILE),
-    ("startPeriod", LEAF),
-    ("failures", LEAF),
-    ("successes", LEAF),
-    ("onFailure", LEAF),
-]);
-const FILE: Keys = Keys(&[("path", LEAF), ("youngerThan", LEAF)]);
-const DRAIN: Keys = Keys(&[("time", LEAF), ("mark", LEAF)]);
 /// What a sensor and a metric have in common.
 const METRIC: [&str; 8] =
     ["namespace", "subsystem", "name", "help", "type", "buckets", "quantiles", "maxAge"];

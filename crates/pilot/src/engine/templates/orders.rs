@@ -1,6 +1,6 @@
 //! What a renderer is asked for: templates with everything looked up that can be.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use catalog::Catalog;
 use config::{
@@ -109,14 +109,19 @@ fn order(template: &Template) -> Result<render::Template, String> {
     let lookup = |user: Option<&str>, group: Option<&str>| Identity::lookup(user, group);
     let user = template.user.as_deref().map(|user| lookup(Some(user), None).map(|it| it.uid()));
     let group = template.group.as_deref().map(|group| lookup(None, Some(group)).map(|it| it.gid()));
+    // From the root: a check gets the candidate's path, and may run somewhere else.
+    let absolute = |path: &Path| {
+        std::path::absolute(path)
+            .map_err(|error| format!("templates ({}): {}: {error}", template.name, path.display()))
+    };
     Ok(render::Template {
         name: template.name.clone(),
         source: match &template.source {
-            Source::File(path) => render::Source::File(path.clone()),
+            Source::File(path) => render::Source::File(absolute(path)?),
             Source::Contents(text) => render::Source::Text(text.clone()),
         },
         destination: Destination::File(Target {
-            path: template.destination.clone(),
+            path: absolute(&template.destination)?,
             mode: template.mode,
             user: user.transpose().map_err(wrong)?,
             group: group.transpose().map_err(wrong)?,

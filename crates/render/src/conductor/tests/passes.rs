@@ -230,3 +230,22 @@ async fn an_open_question_can_become_needless() {
     assert_eq!(stage.pass(SECOND).await, replaced());
     assert_eq!((stage.file().as_str(), stage.conductor.survey.len()), ("done", 1));
 }
+
+/// A catalog that never rests costs half a core at most.
+#[tokio::test(start_paused = true)]
+async fn a_long_pass_is_followed_by_as_long_a_rest() {
+    let mut stage = Stage::of(memory(&[("db", 1)]), DB, |_| {});
+    stage.now().await;
+    stage.conductor.worker.takes = 2 * SECOND;
+    // The first is not delayed.
+    put(&stage.memory, "db", 2);
+    assert_eq!(stage.now().await, replaced());
+    let before = stage.conductor.effort().passes;
+    for number in 3..8 {
+        put(&stage.memory, "db", number);
+        assert_eq!(stage.pass(SECOND / 4).await, []);
+    }
+    assert_eq!(stage.pass(SECOND).await, replaced());
+    assert_eq!(stage.conductor.effort().passes, before + 1);
+    assert_eq!(stage.file().lines().count(), 7);
+}
