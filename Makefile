@@ -24,9 +24,15 @@ RELR := $(shell [ "$$(printf '%s\n' 2.36 "$$(getconf GNU_LIBC_VERSION 2>/dev/nul
 # No tables for unwinding (470 kB less): see the script.
 LEAN := -C link-arg=-Wl,--no-eh-frame-hdr -C link-arg=-Wl,-T,$(CURDIR)/scripts/no-unwind.ld
 
+# Functions with the same code are one (45 kB less), where the linker can: that of Rust 1.90 and
+# later on x86-64. Nothing here tells functions apart by their addresses.
+FOLD = $(shell probe=$$(mktemp) && echo 'fn main() {}' | rustc -C link-arg=-Wl,--icf=all -o $$probe - 2>/dev/null && echo -C link-arg=-Wl,--icf=all; rm -f $$probe)
+
 # With an explicit target build scripts and macros are built as usual: only our program is static.
+AS_STATIC = RUSTFLAGS="-C target-feature=+crt-static $(LEAN) $(RELR) $(FOLD)" cargo build --release --target $(HOST)
+
 build:
-	RUSTFLAGS="-C target-feature=+crt-static $(LEAN) $(RELR)" cargo build --release --target $(HOST) -p pilot
+	$(AS_STATIC) -p pilot
 	@cp $(STATIC) $(TARGET)/containerpilot && ls -l $(TARGET)/containerpilot
 
 lint:
@@ -37,6 +43,7 @@ lint:
 
 test: lint build
 	scripts/install-test-needs
+	$(AS_STATIC) -p process --example last-words
 	CONTAINERPILOT_STATIC=$(abspath $(STATIC)) CONSUL_BIN=$$(scripts/install-consul) \
 	  cargo test --workspace
 
