@@ -85,3 +85,18 @@ async fn relay(client: TcpStream, target: String, requests: Arc<AtomicUsize>) ->
     answers.await??;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_request_is_counted_and_answered() {
+        let stub = testkit::HttpStub::start();
+        let relay = Relay::start(&stub.address()).unwrap();
+        for _ in 0..3 {
+            assert_eq!(testkit::http("GET", relay.address(), "/", "").unwrap().body, "ok");
+        }
+        assert_eq!((relay.requests(), stub.count()), (3, 3));
+    }
+}
