@@ -303,6 +303,15 @@ impl Runner {
                 return;
             }
         };
+        // What has just been written is news that the next renderer cannot have: it finds the file so.
+        for event in self.renderer.take().map(Renderer::close).unwrap_or_default() {
+            if !matches!(event, Event::Failed(..)) {
+                self.heard(event);
+            }
+        }
+        if self.ending.is_some() {
+            return;
+        }
         logging::change(plan.log_level);
         for warning in &plan.warnings {
             log::warn!("{warning}");

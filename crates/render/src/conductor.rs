@@ -119,6 +119,17 @@ impl<W: Worker> Conductor<W> {
         self.effort
     }
 
+    /// Ends. What became of files, and was not told.
+    pub(crate) fn close(mut self) -> Vec<Event> {
+        if self.is_busy
+            && let Some(report @ Report::Text(..)) = self.worker.finish()
+        {
+            self.hear(report);
+        }
+        let is_over = |event: &Event| !matches!(event, Event::Candidate(..));
+        self.events.into_iter().filter(is_over).collect()
+    }
+
     /// Texts before passes: what is known is brought to its place before more is learnt.
     fn give_order(&mut self, now: Instant) {
         let answers = self.catalog.reachability().outage().is_none();

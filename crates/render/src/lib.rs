@@ -79,6 +79,14 @@ impl Renderer {
         self.conductor.next().await
     }
 
+    /// Ends it, as dropping does, and answers with what it has come to and nobody has been told: a
+    /// file that was just being replaced is another one now, and a successor would find it unchanged.
+    /// Waits for that, but no longer than a second.
+    #[must_use]
+    pub fn close(self) -> Vec<Event> {
+        self.conductor.close()
+    }
+
     /// The candidate takes the file's place; [`Event::Rendered`] or [`Event::Failed`] follows.
     /// Nothing happens if there is none.
     pub fn accept(&mut self, id: TemplateId) {

@@ -26,6 +26,9 @@ pub(crate) trait Worker {
 
     /// Waits for the report. Cancel safe.
     fn report(&mut self) -> impl Future<Output = Report>;
+
+    /// Ends: takes no more orders. The report of the one that is under way, if that comes soon.
+    fn finish(&mut self) -> Option<Report>;
 }
 
 /// A [`Workshop`] on a thread of its own. Dropping it ends the thread: the order that is under way
@@ -92,13 +95,19 @@ impl Worker for Thread {
             None => std::future::pending().await,
         }
     }
+
+    fn finish(&mut self) -> Option<Report> {
+        // Once: nobody waits twice.
+        self.orders.take()?;
+        if self.ended.recv_timeout(FAREWELL) == Err(RecvTimeoutError::Timeout) {
+            log::warn!("a file that is being written takes long; leaving it to its thread");
+        }
+        self.reports.try_recv().ok()
+    }
 }
 
 impl Drop for Thread {
     fn drop(&mut self) {
-        self.orders = None;
-        if self.ended.recv_timeout(FAREWELL) == Err(RecvTimeoutError::Timeout) {
-            log::warn!("a file that is being written takes long; leaving it to its thread");
-        }
+        self.finish();
     }
 }

@@ -49,6 +49,10 @@ impl Worker for Inline {
             None => std::future::pending().await,
         }
     }
+
+    fn finish(&mut self) -> Option<Report> {
+        self.report.take()
+    }
 }
 
 /// A registry, a folder and templates that write there.

@@ -6,6 +6,8 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::Path,
     sync::Arc,
+    thread,
+    time::{Duration, Instant},
 };
 
 use catalog::memory::Memory;
@@ -60,6 +62,26 @@ fn the_start_removes_what_was_left_behind() {
     });
     assert_eq!(owner.event(), Event::Rendered(TemplateId(0), Outcome::Replaced));
     assert_eq!(names(folder.path()), ["file"]);
+}
+
+/// Its owner was busy with something else, and ends it without having heard.
+#[tokio::test]
+async fn what_was_written_and_not_told_is_told_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let templates = vec![template(path.clone(), "text")];
+    let mut renderer =
+        Renderer::start(Arc::new(Memory::new()), templates, BTreeMap::new()).unwrap();
+    // Each time as far as it comes without waiting; and then its thread has time to write.
+    while !path.exists() {
+        let told = tokio::time::timeout(Duration::ZERO, renderer.next()).await;
+        assert!(told.is_err(), "{told:?}");
+        let until = Instant::now() + Duration::from_millis(20);
+        while !path.exists() && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    assert_eq!(renderer.close(), [Event::Rendered(TemplateId(0), Outcome::Replaced)]);
 }
 
 #[tokio::test]
