@@ -13,12 +13,15 @@ use crate::hpack::{self, Header};
 
 /// Longest frame that a peer may send unless it is told otherwise, in bytes.
 const FRAME: usize = 16 << 10;
-/// Longest block of headers and longest body that is read, in bytes.
+/// Longest body that is read, and the most that headers may come to, in bytes.
 const LIMIT: usize = 32 << 10;
 /// The most frames of an answer: one that never ends is none.
 const FRAMES: usize = 1_000;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// What a header counts besides its name and value (6.5.2): a name by number is a single byte, and
+/// no small thing when it is unpacked.
+const HEADER: usize = 32;
 /// No table of headers (1), no pushes (2), headers of 32 KiB at most (6).
 const SETTINGS: [u8; 18] = [0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 6, 0, 0, 0x80, 0];
 /// The one stream.
@@ -76,6 +79,8 @@ pub(crate) async fn call(
     send(stream, &bytes).await?;
 
     let mut answer = Answer::default();
+    // What headers may still come to, all blocks together.
+    let mut left = LIMIT;
     for _ in 0..FRAMES {
         let frame = read(stream).await?;
         match frame.kind {
@@ -111,9 +116,13 @@ pub(crate) async fn call(
             }
             HEADERS if frame.stream == STREAM => {
                 let ends = frame.flags & END_STREAM != 0;
-                let block = headers_block(stream, &frame).await?;
+                let block = headers_block(stream, &frame, left).await?;
                 let headers =
                     hpack::read(&block).ok_or("the server sends headers that are none")?;
+                let size = |(name, value): &Header| name.len() + value.len() + HEADER;
+                // A block that unpacks to nothing has been work all the same.
+                let size = headers.iter().map(size).sum::<usize>().max(block.len());
+                left = left.checked_sub(size).ok_or_else(long)?;
                 answer.headers.extend(headers);
                 if ends {
                     return Ok(answer);
@@ -127,7 +136,11 @@ pub(crate) async fn call(
 }
 
 /// The whole block that begins with `frame`.
-async fn headers_block(stream: &mut dyn Duplex, frame: &Frame) -> Result<Vec<u8>, String> {
+async fn headers_block(
+    stream: &mut dyn Duplex,
+    frame: &Frame,
+    limit: usize,
+) -> Result<Vec<u8>, String> {
     let mut block = content(frame).ok_or("the server sends a bad frame")?.to_vec();
     let mut flags = frame.flags;
     while flags & END_HEADERS == 0 {
@@ -135,13 +148,17 @@ async fn headers_block(stream: &mut dyn Duplex, frame: &Frame) -> Result<Vec<u8>
         if (more.kind, more.stream) != (CONTINUATION, STREAM) {
             return Err("the server does not end its headers".to_owned());
         }
-        if block.len() + more.payload.len() > LIMIT || more.payload.is_empty() {
-            return Err(format!("the headers are longer than {LIMIT} bytes"));
+        if block.len() + more.payload.len() > limit || more.payload.is_empty() {
+            return Err(long());
         }
         block.extend_from_slice(&more.payload);
         flags = more.flags;
     }
     Ok(block)
+}
+
+fn long() -> String {
+    format!("the headers are longer than {LIMIT} bytes")
 }
 
 /// What a frame holds besides filling and priorities.

@@ -235,6 +235,9 @@ async fn what_is_wrong_is_an_error() {
         (frame(0, 9, 1, &[9, 0]), "the server sends a bad frame"),
         ([endless.clone(), good()].concat(), "the server does not end its headers"),
         ([endless, pieces].concat(), "the headers are longer than 32768 bytes"),
+        // Each byte is a header, and each block is short.
+        (frame(1, 4, 1, &[0x88; 1_000]).repeat(900), "the headers are longer than 32768 bytes"),
+        (frame(1, 4, 1, &[0x20; 16_000]).repeat(3), "the headers are longer than 32768 bytes"),
         (frame(0, 0, 1, &[0; 16_000]).repeat(3), "the answer is longer than 32768 bytes"),
         (frame(8, 0, 0, &[0; 4]).repeat(2_000), "the answer does not end"),
         (frame(4, 0, 0, &[]), "the connection was closed before the answer"),

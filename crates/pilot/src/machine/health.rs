@@ -144,6 +144,17 @@ impl Machine {
         }
     }
 
+    /// The job's service comes into the catalog, or comes back to it. What was said before it left
+    /// must not bring it back while its checks fail: one failure of several leaves the state in
+    /// force, and its heartbeats.
+    pub(super) fn judge_return(&mut self, id: JobId) {
+        if self.spec(id).health.as_ref().is_some_and(|health| health.failures > 1) {
+            let job = self.job_mut(id);
+            job.opinion = Opinion { successes: 0, failures: 0, ..job.opinion };
+            job.health = None;
+        }
+    }
+
     /// No further checks, and the result of one that is running no longer counts.
     pub(super) fn check_off(&mut self, id: JobId) {
         let before = std::mem::replace(&mut self.job_mut(id).check, Check::Off);

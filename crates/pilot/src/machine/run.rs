@@ -193,6 +193,7 @@ impl Machine {
             self.actions.push(Action::Announce(id));
             self.job_mut(id).listing = Listing::In;
         }
+        self.judge_return(id);
         self.check_on(id, now);
     }
 

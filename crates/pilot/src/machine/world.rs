@@ -58,6 +58,8 @@ pub(super) struct World {
     pub(super) registered: BTreeSet<JobId>,
     pub(super) overdue: Vec<Duration>,
     withdrawn: BTreeSet<JobId>,
+    /// And of which nothing has been checked since then.
+    away: BTreeSet<JobId>,
     /// Services that are to stay as critical ones.
     pub(super) marked: BTreeSet<JobId>,
     /// The last request for each to go.
@@ -127,6 +129,7 @@ impl World {
             registered: BTreeSet::new(),
             overdue: Vec::new(),
             withdrawn: BTreeSet::new(),
+            away: BTreeSet::new(),
             marked: BTreeSet::new(),
             departing: BTreeMap::new(),
             told: BTreeMap::new(),
@@ -314,6 +317,7 @@ impl World {
         });
         self.registered = moved_set(&self.registered);
         self.withdrawn = moved_set(&self.withdrawn);
+        self.away = moved_set(&self.away);
         self.marked = moved_set(&self.marked);
         self.killed = moved_set(&self.killed);
         let schedule = std::mem::take(&mut self.schedule);
@@ -388,6 +392,10 @@ impl World {
                     "two checks of job {job:?} at once"
                 );
                 self.checks.entry(job).or_default().push(self.now - self.begin);
+                if self.away.remove(&job) && self.takes_several_failures(job) {
+                    self.states.remove(&job);
+                    self.results.remove(&job);
+                }
                 assert!(!self.recycling.contains(&job), "{job:?} is checked while it is replaced");
                 let end = Due::CheckEnd(job, run, Verdict::of(self.draw().code != 1));
                 self.schedule.push((self.now + self.check_time, end));
@@ -459,6 +467,7 @@ impl World {
             Action::Unreachable(_) | Action::GaveUp(_) => {}
             Action::Deregister(job, number) => {
                 self.withdrawn.insert(job);
+                self.away.insert(job);
                 self.marked.remove(&job);
                 self.departs(job, number);
             }
@@ -466,6 +475,7 @@ impl World {
                 let drain = self.config.jobs[job.0].stop.drain;
                 assert_eq!(drain.map(|drain| drain.notice), Some(Notice::Mark), "{job:?}");
                 self.withdrawn.insert(job);
+                self.away.insert(job);
                 self.marked.insert(job);
                 self.departs(job, number);
             }
@@ -573,6 +583,11 @@ impl World {
             let exit = Due::Exit(job, ExitStatus::Code(behaviour.code));
             self.schedule.push((self.now + lives, exit));
         }
+    }
+
+    /// So that a single failure does not keep it out of the catalog, but nothing may bring it back.
+    fn takes_several_failures(&self, job: JobId) -> bool {
+        self.config.jobs[job.0].health.as_ref().is_some_and(|health| health.failures > 1)
     }
 
     /// As many results as it takes have led to that, and none that does not count.

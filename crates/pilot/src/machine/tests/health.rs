@@ -5,7 +5,7 @@ use std::time::Duration;
 use config::job::{Health, Job, JobEvent, JobId, KillAfter, OnFailure, Restarts, Role, Trigger};
 
 use super::super::{
-    Input, Urgency,
+    Input, Maintenance, Urgency,
     world::{Behaviour, World, configuration, health, job, service},
 };
 use super::{FOREVER, lives, script, seconds};
@@ -14,6 +14,8 @@ const WEB: JobId = JobId(0);
 
 /// A draw for a check that passes, or fails.
 const PASSES: Behaviour = FOREVER;
+
+const AT_ONCE: Behaviour = FOREVER;
 
 fn fails() -> Behaviour {
     Behaviour { code: 1, ..FOREVER }
@@ -160,4 +162,30 @@ fn bad_health_can_be_the_end_of_all() {
     world.run(seconds(60));
     assert_eq!(world.exit.map(|(_, code)| code), Some(1));
     assert_eq!(told(&world), [Healthy, Unhealthy, Stopping, ExitFailed, Stopped]);
+}
+
+/// One failure of three is none yet; but a service that was out of the catalog must not come back
+/// by it, and what follows must not take it for one that is still out.
+#[test]
+fn a_service_comes_back_from_maintenance_when_a_check_passes() {
+    use JobEvent::{Healthy, Unhealthy};
+    let maintenance = |at, wanted| (at, Input::Maintenance(wanted));
+    let inputs = || vec![maintenance(500, Maintenance::On), maintenance(2_000, Maintenance::Off)];
+    let web = web(|health| health.failures = 3);
+    // The third is the catalog's, which answers at once.
+    let draws = script(vec![FOREVER, PASSES, AT_ONCE, fails(), fails(), PASSES]);
+    let mut world = World::new(configuration(vec![web.clone()], 0), draws, inputs());
+    world.run(Duration::from_millis(3_500));
+    assert_eq!(told(&world), [Healthy]);
+    assert_eq!(world.heartbeats[&WEB], 1, "before maintenance");
+    world.run(Duration::from_millis(1_000));
+    assert_eq!((told(&world), world.heartbeats[&WEB]), (vec![Healthy; 2], 2));
+    // Failures from before do not count either.
+    let draws = vec![FOREVER, fails(), fails(), AT_ONCE, fails(), fails(), fails()];
+    let inputs = vec![maintenance(1_500, Maintenance::On), maintenance(3_000, Maintenance::Off)];
+    let mut world = World::new(configuration(vec![web], 0), script(draws), inputs);
+    world.run(Duration::from_millis(4_500));
+    assert_eq!(told(&world), []);
+    world.run(Duration::from_millis(1_000));
+    assert_eq!(told(&world), [Unhealthy]);
 }
