@@ -48,9 +48,10 @@ pub struct WatchHandle {
 /// Each answer to a read confirms, changed or not, at the moment when it has come in; an error never
 /// does. A query that waits for a change confirms nothing while it waits, for nobody can tell a
 /// quiet registry from one that is gone. So while nothing changes, the age of a healthy watch grows
-/// to the time that its queries wait ([`Query::max_staleness`], but at least 10 s and at most 60 s;
-/// Consul adds up to a sixteenth) and their way there and back, and is then close to zero again. An
-/// older belief is doubtful: the registry does not answer, or answers with errors.
+/// to the time that its queries wait ([`max_staleness`](field@Query::max_staleness), but at least
+/// 10 s and at most 60 s; Consul adds up to a sixteenth) and their way there and back, and is then
+/// close to zero again. An older belief is doubtful: the registry does not answer, or answers with
+/// errors.
 #[derive(Clone, Debug, Default)]
 pub struct Freshness(Arc<Mutex<Option<Instant>>>);
 

@@ -77,7 +77,7 @@ impl Connection {
         self.stream.flush().await
     }
 
-    /// The next bytes of the body, [16 KiB](PIECE) at most; `None`: it has ended properly. There is
+    /// The next bytes of the body, 16 KiB at most; `None`: it has ended properly. There is
     /// no deadline. Cancel safe.
     ///
     /// # Errors

@@ -1,10 +1,12 @@
 //! The client side of TLS, from files.
 
+mod provider;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
@@ -42,7 +44,7 @@ const KEY: &str = "client key";
 
 /// Reads the files that `options` name.
 pub(crate) fn connector(options: &Tls, protocol: Protocol) -> Result<TlsConnector, BuildError> {
-    let provider = Arc::new(ring::default_provider());
+    let provider = Arc::new(provider::provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| BuildError::Option(format!("TLS: {error}")))?;

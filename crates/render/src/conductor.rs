@@ -138,6 +138,9 @@ impl<W: Worker> Conductor<W> {
             if partial {
                 self.pass = None;
             }
+            if look {
+                self.look = None;
+            }
             let news = std::mem::take(&mut self.news);
             self.begin(Order::Pass { news, look, partial });
         }
@@ -181,7 +184,8 @@ impl<W: Worker> Conductor<W> {
             self.survey.follow(questions);
         }
         let later = |after: Duration| now.checked_add(after);
-        self.look = if report.reads_files { later(LOOK) } else { None };
+        // However often there is a pass: the time of the next look stands until it has come.
+        self.look = if report.reads_files { self.look.or_else(|| later(LOOK)) } else { None };
         self.pass = if report.waits { self.pass.or_else(|| later(PATIENCE)) } else { None };
         if report.took > LONG {
             self.rested = later(report.took).unwrap_or(now);

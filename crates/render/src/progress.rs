@@ -16,8 +16,9 @@ use crate::{
 const RETRIES: Backoff =
     Backoff { min: Duration::from_secs(5), max: Duration::from_secs(60), jitter: 0.0 };
 
-/// While the catalog does not answer a text is not rendered only because its time has come.
-const POSTPONEMENT: Duration = Duration::from_secs(1);
+/// While a text is refused since it has too few instances, it is looked so often whether the catalog
+/// answers; while it does not, the text is not rendered only because its time has come.
+const ATTENTION: Duration = Duration::from_secs(1);
 
 /// Decides purely; the clock is a parameter, and [`Task`]s are carried out by others, one at a time.
 pub(crate) struct Progress {
@@ -115,6 +116,7 @@ impl Progress {
     /// What is to be done or told now; to be asked until there is nothing. After something that is
     /// to be done there is nothing until [`Progress::written`].
     pub(crate) fn next(&mut self, now: Instant, catalog_answers: bool) -> Option<Next> {
+        self.shrinkage.elapse(now, catalog_answers);
         match std::mem::replace(&mut self.step, Step::Idle) {
             Step::Idle => self.next_text(now, catalog_answers),
             Step::Decided(text, verdict) => {
@@ -161,7 +163,7 @@ impl Progress {
             }
             if !catalog_answers {
                 // Nobody can say at the moment how many there are.
-                self.shrinkage.extend(now.checked_add(POSTPONEMENT).unwrap_or(now));
+                self.shrinkage.extend(now.checked_add(ATTENTION).unwrap_or(now));
                 return None;
             }
             log::warn!("template {}: {}", self.name, self.shrinkage.surrender());
@@ -232,7 +234,9 @@ impl Progress {
         if !matches!(self.step, Step::Idle) || self.fate_of(text).is_some() {
             return None;
         }
-        let moments = [self.due(), self.shrinkage.refused_until()];
+        let attention =
+            |until: Instant| now.checked_add(ATTENTION).map_or(until, |at| at.min(until));
+        let moments = [self.due(), self.shrinkage.refused_until().map(attention)];
         moments.into_iter().flatten().filter(|moment| *moment > now).min()
     }
 

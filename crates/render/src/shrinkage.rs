@@ -19,6 +19,8 @@ pub(crate) struct Shrinkage {
     standing: Counts,
     /// What is too few in the newest text.
     short: BTreeMap<String, Short>,
+    /// Until when it is known whether the catalog has answered; `None`: nothing is short.
+    known: Option<Instant>,
     /// What was said about it.
     words: String,
 }
@@ -34,7 +36,7 @@ impl Shrinkage {
     pub(crate) fn new(minimum: Counts, patience: Duration) -> Shrinkage {
         let patience = patience.min(LONGEST);
         let (standing, short, words) = (Counts::new(), BTreeMap::new(), String::new());
-        Shrinkage { minimum, patience, standing, short, words }
+        Shrinkage { minimum, patience, standing, short, known: None, words }
     }
 
     /// The newest text was made from so many. Returns what is enough again, in words, if it was
@@ -57,6 +59,22 @@ impl Shrinkage {
     /// The text made from so many stands from now on.
     pub(crate) fn stands(&mut self, counts: &Counts) {
         self.standing.clone_from(counts);
+    }
+
+    /// Patience is for a catalog that answers: time in which it does not is no reason to believe it,
+    /// and whoever has lost his place there can only take it again afterwards.
+    pub(crate) fn elapse(&mut self, now: Instant, catalog_answers: bool) {
+        if self.short.is_empty() {
+            self.known = None;
+            return;
+        }
+        let known = self.known.replace(now).unwrap_or(now);
+        if !catalog_answers {
+            let lost = now.saturating_duration_since(known);
+            for short in self.short.values_mut() {
+                short.until = short.until.checked_add(lost).unwrap_or(short.until);
+            }
+        }
     }
 
     /// Until when the newest text is refused; `None`: it is not.

@@ -22,7 +22,8 @@ pub struct Template {
     /// counts is what the template itself has asked about the service; a service that it does not
     /// ask about (any more) has none.
     pub minimum: BTreeMap<String, usize>,
-    /// How long a catalog is not believed that shows fewer.
+    /// How long a catalog is not believed that shows fewer. Time in which it does not answer does not
+    /// count.
     pub shrink_after: Duration,
     /// What opens an action; empty: `{{`.
     pub left_delimiter: String,

@@ -249,3 +249,21 @@ async fn a_long_pass_is_followed_by_as_long_a_rest() {
     assert_eq!(stage.conductor.effort().passes, before + 1);
     assert_eq!(stage.file().lines().count(), 7);
 }
+
+/// A catalog that never rests must not keep files from being looked at.
+#[tokio::test(start_paused = true)]
+async fn files_are_looked_at_however_often_the_catalog_changes() {
+    let mut stage = Stage::new(memory(&[("db", 1)]), |folder| {
+        let motd = folder.path().join("motd");
+        fs::write(&motd, "one").unwrap();
+        let text = format!("{{{{file \"{}\"}}}} {DB}", motd.display());
+        vec![template(folder, "file", &text)]
+    });
+    stage.now().await;
+    fs::write(stage.folder.path().join("motd"), "two").unwrap();
+    for number in 2..10 {
+        put(&stage.memory, "db", number);
+        stage.pass(SECOND).await;
+    }
+    assert!(stage.file().starts_with("two"), "{:?}", stage.file());
+}

@@ -101,6 +101,26 @@ async fn a_file_is_not_shrunk_while_the_catalog_is_gone() {
     stage.memory.set_mood(down());
     assert_eq!(stage.pass(60 * MINUTE).await, []);
     stage.memory.set_mood(Mood::Well);
-    assert_eq!(stage.pass(MINUTE).await, replaced());
+    // It has shown too few for one minute of five: those who are to register again get their time.
+    assert_eq!(stage.pass(3 * MINUTE).await, []);
+    assert_eq!(stage.file().lines().count(), 2);
+    assert_eq!(stage.pass(2 * MINUTE).await, replaced());
     assert_eq!(stage.file(), "");
+}
+
+/// Neither held for ever nor shrunk early by a registry that comes and goes.
+#[tokio::test(start_paused = true)]
+async fn a_catalog_that_comes_and_goes_is_believed_when_it_has_answered_for_long_enough() {
+    let mut stage = of(&[("db", 1), ("db", 2)], DB);
+    stage.now().await;
+    stage.memory.wipe();
+    assert_eq!(stage.pass(MINUTE).await.len(), 1);
+    for _ in 0..3 {
+        stage.memory.set_mood(down());
+        assert_eq!(stage.pass(2 * MINUTE).await, []);
+        stage.memory.set_mood(Mood::Well);
+        assert_eq!(stage.pass(MINUTE).await, []);
+    }
+    assert_eq!(stage.file().lines().count(), 2);
+    assert_eq!(stage.pass(2 * MINUTE).await, replaced());
 }
