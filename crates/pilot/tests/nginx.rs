@@ -91,6 +91,8 @@ fn sudden_deaths(settings: Settings, posts: Posts) {
     for name in &names {
         scene.kill_process(name);
         scene.await_answers(&load);
+        // A request that meets every death has nobody left to go to.
+        load.await_turn();
     }
     nothing_lost("processes were killed", &load.tally(), &scene);
 
