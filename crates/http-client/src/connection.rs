@@ -60,21 +60,28 @@ impl Connection {
         body: &[u8],
     ) -> Result<(StatusCode, HeaderMap), String> {
         self.stays = false;
-        self.send(request(method, path, headers, body)).await.map_err(|error| error.to_string())?;
+        let sent = self.send(request(method, path, headers, body)).await;
+        // A server that does not want all of a request says why before it closes the connection.
         loop {
             if let Some(head) = answer::head(&mut self.held, method)? {
-                (self.body, self.stays) = (head.body, head.stays);
+                (self.body, self.stays) = (head.body, head.stays && sent.is_ok());
                 return Ok((head.status, head.headers));
             }
-            if self.read().await? == 0 {
-                return Err("the connection was closed before the answer".to_owned());
-            }
+            let closed = match self.read().await {
+                Ok(0) => "the connection was closed before the answer".to_owned(),
+                Ok(_) => continue,
+                Err(error) => error,
+            };
+            return Err(sent.err().unwrap_or(closed));
         }
     }
 
-    async fn send(&mut self, bytes: Vec<u8>) -> std::io::Result<()> {
-        self.stream.write_all(&bytes).await?;
-        self.stream.flush().await
+    async fn send(&mut self, bytes: Vec<u8>) -> Result<(), String> {
+        let sent = async {
+            self.stream.write_all(&bytes).await?;
+            self.stream.flush().await
+        };
+        sent.await.map_err(|error: std::io::Error| error.to_string())
     }
 
     /// The next bytes of the body, 16 KiB at most; `None`: it has ended properly. There is

@@ -394,3 +394,24 @@ async fn a_probe_has_a_connection_of_its_own_and_reads_no_more_than_it_may() {
     let gone = client.probe(Call::new(Method::GET, "/x", LONG)).await;
     assert!(matches!(gone, Err(Error::Unreachable(_))));
 }
+
+/// A server that has heard enough answers, and closes before the request has been sent whole.
+#[tokio::test]
+async fn an_answer_may_come_before_the_request_has_been_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut some = [0; 1024];
+        let _ = stream.read(&mut some).await.unwrap();
+        let answer = b"HTTP/1.1 413 Too Large\r\ncontent-length: 8\r\n\r\ntoo much";
+        stream.write_all(answer).await.unwrap();
+    });
+    let client = Client::build(&[Address::Unix(path)], Vec::new()).unwrap();
+    let body = vec![b'x'; 16 << 20].into();
+    let call = Call { body, ..Call::new(Method::PUT, "/", LONG) };
+    let reply = client.send(call).await.unwrap();
+    assert_eq!((reply.status.as_u16(), reply.body), (413, b"too much".to_vec()));
+    server.await.unwrap();
+}

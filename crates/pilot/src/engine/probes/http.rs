@@ -1,6 +1,9 @@
 //! Whether a server answers a request as it should.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::{
+    ops::RangeInclusive,
+    time::{Duration, Instant},
+};
 
 use config::job::{HttpPlace, HttpProbe};
 use http_client::{Address, Call, Client, Error, Repeat};
@@ -14,6 +17,9 @@ use registry::tls;
 
 /// Of an answer that is not as it should be so much is read, in bytes, to say what it says.
 const WORDS: usize = 4 << 10;
+
+/// And for so long it is waited for. Its status is known by then, and must not be lost for it.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// And of its first line so much is said, in characters.
 const LINE: usize = 200;
@@ -85,6 +91,7 @@ impl Http {
             ..Call::new(self.method.clone(), &self.path, deadline)
         };
         let place = &self.place;
+        let begun = Instant::now();
         let mut answer = self.client.open(call).await.map_err(|error| match error {
             Error::Unreachable(why) => {
                 format!("no connection to {place}: {}", plain(&why).to_lowercase())
@@ -97,11 +104,15 @@ impl Http {
             return Ok(format!("status {status}"));
         }
         let mut text = Vec::new();
-        while text.len() < WORDS
-            && let Ok(Some(chunk)) = answer.chunk().await
-        {
-            text.extend_from_slice(&chunk);
-        }
+        let reading = async {
+            while text.len() < WORDS
+                && let Ok(Some(chunk)) = answer.chunk().await
+            {
+                text.extend_from_slice(&chunk);
+            }
+        };
+        let patience = PATIENCE.min(deadline.saturating_sub(begun.elapsed()) / 2);
+        let _ = tokio::time::timeout(patience, reading).await;
         let wanted: Vec<String> = self.expect.iter().map(describe).collect();
         let words = format!("status {status}, want {}", wanted.join(" or "));
         Err(match first_line(&text) {

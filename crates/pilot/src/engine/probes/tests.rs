@@ -35,6 +35,18 @@ fn http(port: u16, expect: &[RangeInclusive<u16>]) -> config::job::Probe {
 
 /// Answers each connection with this; tells what was asked last.
 fn answers(text: &'static str) -> (u16, std::sync::mpsc::Receiver<String>) {
+    answers_and(text, drop)
+}
+
+/// The same, and keeps the connections.
+fn holds(text: &'static str) -> (u16, std::sync::mpsc::Receiver<String>) {
+    answers_and(text, std::mem::forget)
+}
+
+fn answers_and(
+    text: &'static str,
+    then: fn(std::net::TcpStream),
+) -> (u16, std::sync::mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (tell, asked) = std::sync::mpsc::channel();
@@ -45,6 +57,7 @@ fn answers(text: &'static str) -> (u16, std::sync::mpsc::Receiver<String>) {
             let length = connection.read(&mut request).unwrap_or(0);
             let _ = tell.send(String::from_utf8_lossy(&request[..length]).into_owned());
             let _ = connection.write_all(text.as_bytes());
+            then(connection);
         }
     });
     (port, asked)
@@ -79,6 +92,14 @@ fn a_bad_answer_is_quoted() {
     assert_eq!(look(http(port, &[200..=399])), Err(words.into()));
     let (port, _asked) = answers("HTTP/1.1 404 No\r\nContent-Length: 6\r\n\r\n<html>");
     assert_eq!(look(http(port, &[200..=399])), Err("status 404, want 200-399".into()));
+}
+
+/// A server that streams, or keeps its connection open, has answered all the same.
+#[test]
+fn a_bad_answer_without_an_end_is_one() {
+    let (port, _asked) = holds("HTTP/1.1 503 Sorry\r\nContent-Length: 999\r\n\r\nno database\n");
+    let words = "status 503, want 200-399: no database";
+    assert_eq!(look(http(port, &[200..=399])), Err(words.into()));
 }
 
 #[test]
