@@ -17,7 +17,7 @@ const RETRIES: Backoff =
     Backoff { min: Duration::from_secs(5), max: Duration::from_secs(60), jitter: 0.0 };
 
 /// While a text is refused since it has too few instances, it is looked so often whether the catalog
-/// answers; while it does not, the text is not rendered only because its time has come.
+/// answers: only that time counts.
 const ATTENTION: Duration = Duration::from_secs(1);
 
 /// Decides purely; the clock is a parameter, and [`Task`]s are carried out by others, one at a time.
@@ -99,6 +99,9 @@ impl Progress {
     /// The template was executed.
     pub(crate) fn executed(&mut self, result: Execution, now: Instant) {
         if let Execution::Text(text) = &result {
+            if matches!(self.fate_of(text), Some(Fate::Stands)) {
+                self.shrinkage.stands_also(&text.counts);
+            }
             if let Some(enough) = self.shrinkage.seen(&text.counts, now) {
                 log::info!("template {}: {enough}", self.name);
             }
@@ -118,7 +121,7 @@ impl Progress {
     pub(crate) fn next(&mut self, now: Instant, catalog_answers: bool) -> Option<Next> {
         self.shrinkage.elapse(now, catalog_answers);
         match std::mem::replace(&mut self.step, Step::Idle) {
-            Step::Idle => self.next_text(now, catalog_answers),
+            Step::Idle => self.next_text(now),
             Step::Decided(text, verdict) => {
                 let task = match verdict {
                     Verdict::Accepted => Task::Install,
@@ -134,7 +137,7 @@ impl Progress {
         }
     }
 
-    fn next_text(&mut self, now: Instant, catalog_answers: bool) -> Option<Next> {
+    fn next_text(&mut self, now: Instant) -> Option<Next> {
         let text = match self.newest.as_ref()? {
             Execution::Lacking(_) => return None,
             Execution::Wrong(reason) => {
@@ -160,11 +163,6 @@ impl Progress {
             if until > now {
                 let refusal = self.shrinkage.refusal();
                 return self.failed(refusal).map(Next::Tell);
-            }
-            if !catalog_answers {
-                // Nobody can say at the moment how many there are.
-                self.shrinkage.extend(now.checked_add(ATTENTION).unwrap_or(now));
-                return None;
             }
             log::warn!("template {}: {}", self.name, self.shrinkage.surrender());
         }

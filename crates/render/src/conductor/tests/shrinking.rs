@@ -124,3 +124,15 @@ async fn a_catalog_that_comes_and_goes_is_believed_when_it_has_answered_for_long
     assert_eq!(stage.file().lines().count(), 2);
     assert_eq!(stage.pass(2 * MINUTE).await, replaced());
 }
+
+/// What is written does not tell how many there are.
+#[tokio::test(start_paused = true)]
+async fn those_that_do_not_change_the_text_count_too() {
+    let mut stage = of(&[("db", 1)], r#"{{if service "db"}}up{{else}}down{{end}}"#);
+    assert_eq!(stage.now().await, replaced());
+    put(&stage.memory, "db", 2);
+    assert_eq!(stage.now().await, []);
+    stage.memory.wipe();
+    assert!(matches!(&stage.now().await[..], [Event::Failed(..)]));
+    assert_eq!(stage.file(), "up");
+}
