@@ -9,7 +9,7 @@ use crate::{
     Event, Outcome, Template, TemplateId,
     order::{Execution, Fingerprint, Lack, Task, Text, Written},
     quiescence::Quiescence,
-    shrinkage::Shrinkage,
+    shrinkage::{Counts, Shrinkage},
 };
 
 /// Until a text that could not be written is tried again, should nothing change before.
@@ -94,6 +94,16 @@ impl Progress {
             trouble: None,
             rendered: false,
         }
+    }
+
+    /// What the text that stands was made from.
+    pub(crate) fn standing(&self) -> Counts {
+        self.shrinkage.standing().clone()
+    }
+
+    /// What stands was made from at least so many.
+    pub(crate) fn assume(&mut self, standing: &Counts) {
+        self.shrinkage.stands_also(standing);
     }
 
     /// The template was executed.

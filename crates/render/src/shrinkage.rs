@@ -61,6 +61,11 @@ impl Shrinkage {
         self.standing.clone_from(counts);
     }
 
+    /// What the text that stands was made from.
+    pub(crate) fn standing(&self) -> &Counts {
+        &self.standing
+    }
+
     /// The text that stands can be made from so many, too.
     pub(crate) fn stands_also(&mut self, counts: &Counts) {
         for (service, &count) in counts {
