@@ -9,6 +9,7 @@ use crate::{
     Effort, Event, Template, TemplateId,
     order::{Order, PassReport, Report, Written},
     progress::{Next, Progress, Waits},
+    shrinkage::Counts,
     waiting,
     worker::Worker,
 };
@@ -117,6 +118,16 @@ impl<W: Worker> Conductor<W> {
 
     pub(crate) fn effort(&self) -> Effort {
         self.effort
+    }
+
+    pub(crate) fn standing(&self, TemplateId(index): TemplateId) -> Counts {
+        self.templates.get(index).map(Progress::standing).unwrap_or_default()
+    }
+
+    pub(crate) fn assume(&mut self, TemplateId(index): TemplateId, standing: &Counts) {
+        if let Some(progress) = self.templates.get_mut(index) {
+            progress.assume(standing);
+        }
     }
 
     /// Ends. What became of files, and was not told.

@@ -87,6 +87,19 @@ impl Renderer {
         self.conductor.close()
     }
 
+    /// From how many passing instances the text was made that stands, of the services that have a
+    /// minimum: for a successor, which would have nothing to compare with.
+    #[must_use]
+    pub fn standing(&self, id: TemplateId) -> BTreeMap<String, usize> {
+        self.conductor.standing(id)
+    }
+
+    /// The file that is there was made from at least so many, as a predecessor has said. To be told
+    /// before [`Renderer::next`] is waited for.
+    pub fn assume(&mut self, id: TemplateId, standing: &BTreeMap<String, usize>) {
+        self.conductor.assume(id, standing);
+    }
+
     /// The candidate takes the file's place; [`Event::Rendered`] or [`Event::Failed`] follows.
     /// Nothing happens if there is none.
     pub fn accept(&mut self, id: TemplateId) {

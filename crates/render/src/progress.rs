@@ -9,7 +9,7 @@ use crate::{
     Event, Outcome, Template, TemplateId,
     order::{Execution, Fingerprint, Lack, Task, Text, Written},
     quiescence::Quiescence,
-    shrinkage::Shrinkage,
+    shrinkage::{Counts, Shrinkage},
 };
 
 /// Until a text that could not be written is tried again, should nothing change before.
@@ -17,7 +17,7 @@ const RETRIES: Backoff =
     Backoff { min: Duration::from_secs(5), max: Duration::from_secs(60), jitter: 0.0 };
 
 /// While a text is refused since it has too few instances, it is looked so often whether the catalog
-/// answers; while it does not, the text is not rendered only because its time has come.
+/// answers: only that time counts.
 const ATTENTION: Duration = Duration::from_secs(1);
 
 /// Decides purely; the clock is a parameter, and [`Task`]s are carried out by others, one at a time.
@@ -96,9 +96,22 @@ impl Progress {
         }
     }
 
+    /// What the text that stands was made from.
+    pub(crate) fn standing(&self) -> Counts {
+        self.shrinkage.standing().clone()
+    }
+
+    /// What stands was made from at least so many.
+    pub(crate) fn assume(&mut self, standing: &Counts) {
+        self.shrinkage.stands_also(standing);
+    }
+
     /// The template was executed.
     pub(crate) fn executed(&mut self, result: Execution, now: Instant) {
         if let Execution::Text(text) = &result {
+            if matches!(self.fate_of(text), Some(Fate::Stands)) {
+                self.shrinkage.stands_also(&text.counts);
+            }
             if let Some(enough) = self.shrinkage.seen(&text.counts, now) {
                 log::info!("template {}: {enough}", self.name);
             }
@@ -118,7 +131,7 @@ impl Progress {
     pub(crate) fn next(&mut self, now: Instant, catalog_answers: bool) -> Option<Next> {
         self.shrinkage.elapse(now, catalog_answers);
         match std::mem::replace(&mut self.step, Step::Idle) {
-            Step::Idle => self.next_text(now, catalog_answers),
+            Step::Idle => self.next_text(now),
             Step::Decided(text, verdict) => {
                 let task = match verdict {
                     Verdict::Accepted => Task::Install,
@@ -134,7 +147,7 @@ impl Progress {
         }
     }
 
-    fn next_text(&mut self, now: Instant, catalog_answers: bool) -> Option<Next> {
+    fn next_text(&mut self, now: Instant) -> Option<Next> {
         let text = match self.newest.as_ref()? {
             Execution::Lacking(_) => return None,
             Execution::Wrong(reason) => {
@@ -160,11 +173,6 @@ impl Progress {
             if until > now {
                 let refusal = self.shrinkage.refusal();
                 return self.failed(refusal).map(Next::Tell);
-            }
-            if !catalog_answers {
-                // Nobody can say at the moment how many there are.
-                self.shrinkage.extend(now.checked_add(ATTENTION).unwrap_or(now));
-                return None;
             }
             log::warn!("template {}: {}", self.name, self.shrinkage.surrender());
         }

@@ -61,6 +61,19 @@ impl Shrinkage {
         self.standing.clone_from(counts);
     }
 
+    /// What the text that stands was made from.
+    pub(crate) fn standing(&self) -> &Counts {
+        &self.standing
+    }
+
+    /// The text that stands can be made from so many, too.
+    pub(crate) fn stands_also(&mut self, counts: &Counts) {
+        for (service, &count) in counts {
+            let standing = self.standing.entry(service.clone()).or_default();
+            *standing = count.max(*standing);
+        }
+    }
+
     /// Patience is for a catalog that answers: time in which it does not is no reason to believe it,
     /// and whoever has lost his place there can only take it again afterwards.
     pub(crate) fn elapse(&mut self, now: Instant, catalog_answers: bool) {
@@ -80,13 +93,6 @@ impl Shrinkage {
     /// Until when the newest text is refused; `None`: it is not.
     pub(crate) fn refused_until(&self) -> Option<Instant> {
         self.short.values().map(|short| short.until).max()
-    }
-
-    /// It is refused until then at least: at the moment nobody can say how many there are.
-    pub(crate) fn extend(&mut self, until: Instant) {
-        for short in self.short.values_mut() {
-            short.until = short.until.max(until);
-        }
     }
 
     /// Why the newest text is refused: in the same words as long as the same services are short.

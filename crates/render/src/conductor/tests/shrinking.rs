@@ -124,3 +124,31 @@ async fn a_catalog_that_comes_and_goes_is_believed_when_it_has_answered_for_long
     assert_eq!(stage.file().lines().count(), 2);
     assert_eq!(stage.pass(2 * MINUTE).await, replaced());
 }
+
+/// What is written does not tell how many there are.
+#[tokio::test(start_paused = true)]
+async fn those_that_do_not_change_the_text_count_too() {
+    let mut stage = of(&[("db", 1)], r#"{{if service "db"}}up{{else}}down{{end}}"#);
+    assert_eq!(stage.now().await, replaced());
+    put(&stage.memory, "db", 2);
+    assert_eq!(stage.now().await, []);
+    stage.memory.wipe();
+    assert!(matches!(&stage.now().await[..], [Event::Failed(..)]));
+    assert_eq!(stage.file(), "up");
+}
+
+/// A reload makes a new renderer while the catalog has lost its memory.
+#[tokio::test(start_paused = true)]
+async fn a_successor_knows_what_stands() {
+    let mut before = of(&[("db", 1), ("db", 2)], DB);
+    assert_eq!(before.now().await, replaced());
+    let standing = before.conductor.standing(TemplateId(0));
+    assert_eq!(standing, BTreeMap::from([("db".to_owned(), 2)]));
+    let mut after = of(&[], DB);
+    fs::write(after.path(), before.file()).unwrap();
+    after.conductor.assume(TemplateId(0), &standing);
+    let events = after.pass(4 * MINUTE).await;
+    assert!(matches!(&events[..], [Event::Failed(..)]), "{events:?}");
+    assert_eq!(after.file().lines().count(), 2);
+    assert_eq!((after.pass(2 * MINUTE).await, after.file().as_str()), (replaced(), ""));
+}
