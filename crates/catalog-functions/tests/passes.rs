@@ -188,6 +188,55 @@ fn each_kind_of_question_has_an_empty_answer_while_it_is_unknown() {
     assert_eq!(pass.missing, pass.needs);
 }
 
+/// Also what is printed as it is: lists, maps, and what they hold.
+#[test]
+fn equal_data_make_equal_texts() {
+    let mut endpoint = endpoint("web", 1);
+    endpoint.checks = vec![HealthCheck {
+        id: "alive".to_owned(),
+        name: String::new(),
+        status: Status::Passing,
+        notes: String::new(),
+        output: String::new(),
+        service_id: String::new(),
+        service_name: String::new(),
+    }];
+    let pair = Pair {
+        key: "t/a/b".to_owned(),
+        value: b"1".to_vec(),
+        flags: 0,
+        create_index: 0,
+        modify_index: 0,
+        lock_index: 0,
+        session: String::new(),
+    };
+    let template = template(
+        "{{range tree \"t\" | byKey}}{{.}}{{end}}{{service \"web\"}}{{service \"web\" | byTag}}\
+         {{range nodes}}{{.}}{{end}}{{nodes}}{{scratch.Set \"a\" (tree \"t\")}}{{scratch.Get \"a\"}}",
+    );
+    let mut answers = Answers::new();
+    let mut texts = Vec::new();
+    for _ in 0..2 {
+        let node = Arc::clone(&endpoint.node);
+        let found = [
+            (instances("web"), Finding::Service(vec![endpoint.clone()])),
+            (folder("t"), Finding::Keys(vec![pair.clone()])),
+            (
+                Need::Catalog(Question::Nodes { datacenter: None, near: None }),
+                Finding::Nodes(vec![node]),
+            ),
+        ];
+        for (need, finding) in found {
+            answers.learn(need, Known::Catalog(Arc::new(finding)));
+        }
+        let pass = template.execute(&answers);
+        assert!(pass.missing.is_empty(), "{:?}", pass.missing);
+        texts.push(pass.text.expect("a text"));
+    }
+    assert_eq!(texts[0], texts[1]);
+    assert!(!texts[0].contains("0x"), "{}", texts[0]);
+}
+
 #[test]
 fn instances_are_filtered_by_how_they_stand() {
     let check = |id: &str, status| HealthCheck {

@@ -250,6 +250,7 @@ impl Runner {
             let is_done = self.rendered.len() >= self.plan.templates.len();
             let code = if self.plan.once && !is_done { exit::INTERRUPTED } else { exit::OK };
             if code == exit::INTERRUPTED {
+                self.say_what_is_missing();
                 log::error!("{signal}: not everything is rendered");
             }
             self.end(code, Some(signal));
@@ -282,6 +283,10 @@ impl Runner {
             self.complaint = Some(later(now, PATIENCE));
             return;
         }
+        self.say_what_is_missing();
+    }
+
+    fn say_what_is_missing(&self) {
         for (id, what) in self.renderer.as_ref().map(Renderer::waiting).unwrap_or_default() {
             log::warn!("{} waits: {what}", self.name(id));
         }

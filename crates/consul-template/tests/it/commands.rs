@@ -130,7 +130,11 @@ fn once_that_is_interrupted_says_so() {
         let mut running = program.spawn();
         running.wait_for_line("does not answer");
         running.signal(signal);
-        assert_eq!(running.wait(PATIENCE).ended, Ended::Code(12));
+        let finished = running.wait(PATIENCE);
+        assert_eq!(finished.ended, Ended::Code(12));
+        // At once, not only after the time after which it would have been said anyway.
+        let said = "in waits: key \"a\"; the catalog does not answer: ";
+        assert!(finished.stderr.contains(said), "{}", finished.stderr);
     }
 }
 

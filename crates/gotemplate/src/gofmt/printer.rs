@@ -131,7 +131,7 @@ impl Printer {
             Value::List(list) => self.list(list, &value.type_name(), verb, depth),
             Value::Map(map) => self.map(map, &value.type_name(), verb, depth),
             Value::Func(_) => self.pointer(value, verb),
-            Value::Object(object) => self.object(value, object, verb, depth),
+            Value::Object(object) => self.object(object, verb, depth),
         }
         self.depth -= 1;
     }
@@ -171,7 +171,7 @@ impl Printer {
         self.out.push(if self.flags.sharp_v { '}' } else { ']' });
     }
 
-    fn object(&mut self, value: &Value, object: &Rc<dyn Object>, verb: char, depth: u32) {
+    fn object(&mut self, object: &Rc<dyn Object>, verb: char, depth: u32) {
         let textual = matches!(verb, 'v' | 's' | 'x' | 'X' | 'q');
         if !self.erroring
             && !self.flags.sharp_v
@@ -186,12 +186,10 @@ impl Printer {
         }
         let mut type_name = object.type_name();
         if let Some(pointee) = type_name.strip_prefix('*') {
-            // What a pointer points to is shown at the top only.
-            if depth > 0 {
-                return self.pointer(value, verb);
-            }
             type_name = pointee;
-            if !self.pointees {
+            // Go shows only an address of those within others, which is another one each time: equal
+            // data would not render equal texts.
+            if depth > 0 || !self.pointees {
                 self.out.push('&');
             }
         }
