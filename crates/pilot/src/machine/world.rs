@@ -18,7 +18,7 @@ use process::ExitStatus;
 
 pub(super) use super::samples::{configuration, election, health, job, on, service};
 use super::{
-    Action, CheckRun, Deregistration, Input, Machine, Maintenance, Notified, Reason, Verdict,
+    Action, Check, CheckRun, Deregistration, Input, Machine, Maintenance, Notified, Reason, Verdict,
 };
 
 /// How one process behaves.
@@ -60,6 +60,8 @@ pub(super) struct World {
     withdrawn: BTreeSet<JobId>,
     /// And of which nothing has been checked since then.
     away: BTreeSet<JobId>,
+    /// And whose process had been seen to work by then.
+    tried: BTreeSet<JobId>,
     /// Services that are to stay as critical ones.
     pub(super) marked: BTreeSet<JobId>,
     /// The last request for each to go.
@@ -130,6 +132,7 @@ impl World {
             overdue: Vec::new(),
             withdrawn: BTreeSet::new(),
             away: BTreeSet::new(),
+            tried: BTreeSet::new(),
             marked: BTreeSet::new(),
             departing: BTreeMap::new(),
             told: BTreeMap::new(),
@@ -216,7 +219,11 @@ impl World {
                 self.input(Input::Exited(job, status));
             }
             Due::CheckEnd(job, run, verdict) => {
-                if let Some((_, since)) = self.checking.remove(&job) {
+                // That of an abandoned one is not that of the next.
+                if let Some((number, since)) = self.checking.get(&job).copied()
+                    && number == run
+                {
+                    self.checking.remove(&job);
                     self.results.entry(job).or_default().push((since, verdict));
                 }
                 self.input(Input::Checked(job, run, verdict));
@@ -318,6 +325,7 @@ impl World {
         self.registered = moved_set(&self.registered);
         self.withdrawn = moved_set(&self.withdrawn);
         self.away = moved_set(&self.away);
+        self.tried = moved_set(&self.tried);
         self.marked = moved_set(&self.marked);
         self.killed = moved_set(&self.killed);
         let schedule = std::mem::take(&mut self.schedule);
@@ -394,7 +402,14 @@ impl World {
                 self.checks.entry(job).or_default().push(self.now - self.begin);
                 if self.away.remove(&job) && self.takes_several_failures(job) {
                     self.states.remove(&job);
-                    self.results.remove(&job);
+                    let results = self.results.remove(&job).unwrap_or_default();
+                    let begun = self.running.get(&job);
+                    let passed = |(since, verdict): &(Instant, Verdict)| {
+                        *verdict == Verdict::Passed && begun.is_none_or(|begun| since >= begun)
+                    };
+                    if results.iter().any(passed) {
+                        self.tried.insert(job);
+                    }
                 }
                 assert!(!self.recycling.contains(&job), "{job:?} is checked while it is replaced");
                 let end = Due::CheckEnd(job, run, Verdict::of(self.draw().code != 1));
@@ -403,7 +418,11 @@ impl World {
             Action::KillCheck(job) => {
                 let (run, since) = self.checking.remove(&job).expect("a check to kill is running");
                 // It counts if it was for its time, and not if nobody wants to know.
-                self.results.entry(job).or_default().push((since, Verdict::Failed));
+                if let Check::Running { run: awaited, .. } = self.machine.job(job).check
+                    && awaited == run
+                {
+                    self.results.entry(job).or_default().push((since, Verdict::Failed));
+                }
                 self.schedule.retain(|(_, due)| {
                     !matches!(due, Due::CheckEnd(other, number, _) if *other == job && *number == run)
                 });
@@ -570,6 +589,7 @@ impl World {
         {
             self.states.remove(&job);
             self.results.remove(&job);
+            self.tried.remove(&job);
         }
         if self.stopping {
             let hook = self.config.jobs[job.0].when.triggers().any(|trigger| {
@@ -608,7 +628,11 @@ impl World {
         let counts = |(nth, (since, verdict)): &(usize, &(Instant, Verdict))| {
             let settled = begun.is_none_or(|begun| *since >= begun + health.start_period);
             let of_this = begun.is_none_or(|begun| *since >= begun);
-            of_this && (*verdict == Verdict::Passed || settled || tried.is_some_and(|at| at < *nth))
+            of_this
+                && (*verdict == Verdict::Passed
+                    || settled
+                    || tried.is_some_and(|at| at < *nth)
+                    || self.tried.contains(&job))
         };
         let counted = results.iter().enumerate().filter(counts);
         let in_a_row = counted.rev().take_while(|(_, (_, other))| *other == verdict).count();

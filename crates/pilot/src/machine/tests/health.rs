@@ -149,6 +149,19 @@ fn a_stop_does_not_ask_again() {
     assert_eq!(world.spawns[&WEB], 1);
 }
 
+/// Nor does it give more time than there was.
+#[test]
+fn a_stop_does_not_put_off_the_kill() {
+    let mut web = web(|health| health.on_failure = OnFailure::Restart);
+    web.stop.kill_after = KillAfter::After(seconds(2));
+    let stubborn = Behaviour { obeys: None, ..fails() };
+    let inputs = vec![(1_000, Input::Stop(Urgency::Orderly))];
+    let mut world = World::new(configuration(vec![web], 0), vec![stubborn], inputs);
+    world.run(seconds(60));
+    let exit = world.exit.map(|(at, _)| at - world.begin);
+    assert_eq!(exit, Some(seconds(2) + world.check_time));
+}
+
 #[test]
 fn bad_health_can_be_the_end_of_all() {
     use JobEvent::{ExitFailed, Healthy, Stopped, Stopping, Unhealthy};
@@ -188,4 +201,19 @@ fn a_service_comes_back_from_maintenance_when_a_check_passes() {
     assert_eq!(told(&world), []);
     world.run(Duration::from_millis(1_000));
     assert_eq!(told(&world), [Unhealthy]);
+}
+
+/// The exit of a check that was given up is not taken for that of the one that follows it at once.
+#[test]
+fn a_check_that_was_given_up_is_not_the_next() {
+    let web = web(|health| health.successes = 3);
+    let inputs = vec![
+        (1_001, Input::Maintenance(Maintenance::On)),
+        (1_001, Input::Maintenance(Maintenance::Off)),
+    ];
+    let mut world = World::new(configuration(vec![web], 0), vec![PASSES], inputs);
+    world.run(seconds(5));
+    // That of 1 s was given up; those of 0, 1.001 and 2.001 s are the three that it takes.
+    assert_eq!(world.checks[&WEB].len(), 6);
+    assert_eq!(world.heartbeats[&WEB], 3);
 }
