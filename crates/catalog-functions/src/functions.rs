@@ -92,11 +92,17 @@ pub(crate) fn unknown(name: &str) -> Option<String> {
         return Some(format!("sprig's functions, such as {plain}, are not supported"));
     }
     let distance = |known: &str| distance(&name.to_lowercase(), &known.to_lowercase());
-    let nearest =
-        entries().map(|(known, ..)| *known).chain(BUILTINS).min_by_key(|n| distance(n))?;
+    let nearest = entries()
+        .map(|(known, ..)| *known)
+        .chain(BUILTINS)
+        .chain(WORDS)
+        .min_by_key(|n| distance(n))?;
     let close = distance(nearest) <= 1 + name.len() / 4;
     close.then(|| format!("did you mean {nearest}?"))
 }
+
+/// What begins an action and is no function.
+const WORDS: [&str; 7] = ["range", "if", "with", "else", "template", "define", "block"];
 
 /// Go's own.
 const BUILTINS: [&str; 19] = [

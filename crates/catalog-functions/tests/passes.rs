@@ -384,3 +384,10 @@ fn the_deepest_there_can_be() {
         );
     }
 }
+
+#[test]
+fn a_misspelt_word_of_the_language_is_known() {
+    let wrong = Template::parse("t.ctmpl", "{{rnge service \"db\"}}{{end}}", &options());
+    let error = wrong.err().expect("no such function");
+    assert!(error.ends_with("did you mean range?"), "{error}");
+}
