@@ -9,8 +9,11 @@ use super::{PATIENCE, output};
 #[track_caller]
 pub(crate) fn start(program: &Program) -> Running {
     let run = program.spawn();
-    wait_until("there is a control socket", PATIENCE, || {
-        if run.path("control.socket").exists() { Ok(()) } else { Err(output(&run)) }
+    // Its file is there a moment before anybody listens.
+    let socket = run.path("control.socket");
+    wait_until("the control socket answers", PATIENCE, || {
+        let answer = http("GET", socket.to_str().unwrap(), "/v3/ping", "");
+        answer.map(drop).map_err(|error| format!("{error} {}", output(&run)))
     });
     run
 }
