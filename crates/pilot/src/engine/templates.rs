@@ -6,6 +6,8 @@
 //! begins when the old one has put its things away, so that two never write one file.
 
 mod orders;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,
@@ -48,7 +50,30 @@ pub(super) struct Templates {
     states: Vec<State>,
     stage: Stage,
     /// The end of a renderer that was here before.
-    clearing: Option<JoinHandle<()>>,
+    clearing: Option<Clearing>,
+    /// Files that it has replaced at the last moment, and nobody has been told.
+    left: Vec<TemplateId>,
+}
+
+/// A renderer that puts its things away.
+struct Clearing {
+    /// Answers with what it has come to and nobody has been told.
+    task: JoinHandle<Vec<render::Event>>,
+    /// Which of its templates are which of ours.
+    heirs: BTreeMap<usize, TemplateId>,
+}
+
+impl Clearing {
+    /// Files that were replaced while it was asked to end: its successor finds them unchanged.
+    async fn replaced(&mut self) -> Vec<TemplateId> {
+        // It cannot fail, and if it did it would be over.
+        let events = (&mut self.task).await.unwrap_or_default();
+        let replaced = events.into_iter().filter_map(|event| match event {
+            render::Event::Rendered(id, Outcome::Replaced) => self.heirs.get(&id.0).copied(),
+            _ => None,
+        });
+        replaced.collect()
+    }
 }
 
 /// What has become of a template's file.
@@ -58,6 +83,8 @@ struct State {
     since: Option<Instant>,
     /// What was wrong the last time, unless it was right since then.
     failure: Option<String>,
+    /// From how many instances the text was made that stands, as the last renderer has known it.
+    standing: BTreeMap<String, usize>,
 }
 
 enum Stage {
@@ -115,7 +142,7 @@ impl Templates {
     pub(super) fn build(config: &Config, environment: &Environment) -> Result<Templates, String> {
         let orders = Orders::build(&config.templates, environment.texts())?;
         let states = vec![State::default(); config.templates.len()];
-        Ok(Templates { orders, states, stage: Stage::Still, clearing: None })
+        Ok(Templates { orders, states, stage: Stage::Still, clearing: None, left: Vec::new() })
     }
 
     /// Begins with what this catalog says, if there is anything to render.
@@ -134,15 +161,20 @@ impl Templates {
             return Vec::new();
         };
         let Rendering { renderer, trials, .. } = *rendering;
+        for (index, state) in self.states.iter_mut().enumerate() {
+            state.standing = renderer.standing(render::TemplateId(index));
+        }
         // It may be about to write a file, and waits for that.
-        self.clearing = Some(tokio::task::spawn_blocking(move || drop(renderer)));
+        let task = tokio::task::spawn_blocking(move || renderer.close());
+        let heirs = (0..self.states.len()).map(|index| (index, TemplateId(index))).collect();
+        self.clearing = Some(Clearing { task, heirs });
         trials.into_values().map(|trial| trial.check).collect()
     }
 
     /// Whatever was here has put its things away: a second at most.
     pub(super) async fn ended(&mut self) {
-        if let Some(clearing) = self.clearing.take() {
-            let _ = clearing.await;
+        if let Some(mut clearing) = self.clearing.take() {
+            let _ = clearing.replaced().await;
         }
     }
 
@@ -154,14 +186,23 @@ impl Templates {
     /// What has become of the same templates in the previous configuration still stands. If its
     /// renderer was not ended it goes on as this one's.
     pub(super) fn inherit(&mut self, previous: &mut Templates) {
+        let mut heirs = BTreeMap::new();
         for (new, state) in self.states.iter_mut().enumerate() {
             let place = self.orders.place_in(TemplateId(new), &previous.orders);
-            if let Some(before) = place.and_then(|place| previous.states.get(place.0)) {
+            if let Some((place, before)) =
+                place.and_then(|place| Some((place, previous.states.get(place.0)?)))
+            {
                 state.clone_from(before);
+                heirs.insert(place, TemplateId(new));
             }
         }
         self.stage = std::mem::replace(&mut previous.stage, Stage::Still);
-        self.clearing = previous.clearing.take();
+        let ours = |id: &TemplateId| heirs.get(id).copied();
+        self.left = previous.left.iter().filter_map(ours).collect();
+        self.clearing = previous.clearing.take().map(|Clearing { task, heirs }| {
+            let heirs = heirs.into_iter().filter_map(|(old, id)| Some((old, ours(&id)?)));
+            Clearing { task, heirs: heirs.collect() }
+        });
     }
 
     /// Events that a job learns which comes later than they have.
@@ -226,12 +267,17 @@ impl Templates {
     pub(super) async fn next(&mut self) -> News {
         if let Stage::Ready(catalog) = &self.stage {
             if let Some(before) = &mut self.clearing {
-                // It cannot fail, and if it did it would be over.
-                let _ = before.await;
+                self.left.extend(before.replaced().await);
                 self.clearing = None;
             }
+            if let Some(id) = self.left.pop() {
+                return News::Rendered(id, Outcome::Replaced);
+            }
             match self.orders.start(catalog) {
-                Ok(renderer) => {
+                Ok(mut renderer) => {
+                    for (index, state) in self.states.iter().enumerate() {
+                        renderer.assume(render::TemplateId(index), &state.standing);
+                    }
                     self.stage = Stage::Rendering(Box::new(Rendering {
                         renderer,
                         trials: BTreeMap::new(),
@@ -305,9 +351,11 @@ impl Rendering {
                 // What has come until then has to do.
                 let _ = tokio::time::timeout(LAST_WORDS, said.finished()).await;
                 let words = said.text().trim().replace('\n', "; ");
-                // It speaks of a file that nobody knows, and that has another name each time.
+                // It speaks of a file that nobody knows, and that has another name each time; but its
+                // lines are not those of the file that stands.
                 let candidate = candidate.display().to_string();
-                let words = words.replace(&candidate, &destination.display().to_string());
+                let words =
+                    words.replace(&candidate, &format!("the new {}", destination.display()));
                 let separator = if words.is_empty() { "" } else { ": " };
                 (id, format!("its check {status}{separator}{words}"))
             });

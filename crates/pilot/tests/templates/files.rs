@@ -79,8 +79,8 @@ fn a_refused_text_changes_nothing() {
     await_journal(&run, &["changed", "failed"]);
     assert_eq!(run.read("tried").as_deref(), Some("bad 1"), "the check has seen the candidate");
     let failure = await_template(&run, "failed")["failure"].as_str().unwrap().to_owned();
-    // As if it spoke of the file itself.
-    let said = format!("sure of {}?", run.path("places.txt").display());
+    // The candidate by a name that people know.
+    let said = format!("sure of the new {}?", run.path("places.txt").display());
     for words in ["its check exited with 3: ", "no: bad 1", &said] {
         assert!(failure.contains(words), "{words}: {failure}");
     }
