@@ -67,6 +67,19 @@ fn the_start_removes_what_was_left_behind() {
 /// Its owner was busy with something else, and ends it without having heard.
 #[tokio::test]
 async fn what_was_written_and_not_told_is_told_at_the_end() {
+    // The thread may be so fast that it is heard while it is asked: then it is tried again.
+    for _ in 0..100 {
+        if let Some(told) = ended_unheard().await {
+            assert_eq!(told, [Event::Rendered(TemplateId(0), Outcome::Replaced)]);
+            return;
+        }
+    }
+    panic!("each time it was heard before the end");
+}
+
+/// What is told at the end of a renderer whose file has just been written; `None`: it has told that
+/// before.
+async fn ended_unheard() -> Option<Vec<Event>> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     let templates = vec![template(path.clone(), "text")];
@@ -74,14 +87,15 @@ async fn what_was_written_and_not_told_is_told_at_the_end() {
         Renderer::start(Arc::new(Memory::new()), templates, BTreeMap::new()).unwrap();
     // Each time as far as it comes without waiting; and then its thread has time to write.
     while !path.exists() {
-        let told = tokio::time::timeout(Duration::ZERO, renderer.next()).await;
-        assert!(told.is_err(), "{told:?}");
+        if tokio::time::timeout(Duration::ZERO, renderer.next()).await.is_ok() {
+            return None;
+        }
         let until = Instant::now() + Duration::from_millis(20);
         while !path.exists() && Instant::now() < until {
             thread::sleep(Duration::from_millis(1));
         }
     }
-    assert_eq!(renderer.close(), [Event::Rendered(TemplateId(0), Outcome::Replaced)]);
+    Some(renderer.close())
 }
 
 #[tokio::test]
