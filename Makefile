@@ -41,7 +41,7 @@ lint:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 	scripts/check-licences
 
-test: lint build
+test: lint build demo
 	scripts/install-test-needs
 	$(AS_STATIC) -p process --example last-words
 	CONTAINERPILOT_STATIC=$(abspath $(STATIC)) CONSUL_BIN=$$(scripts/install-consul) \

@@ -29,6 +29,7 @@ fuzz_target!(|input: &str| {
     match first {
         'j' => json(rest),
         'y' => yaml(rest),
+        'k' => keys(rest),
         'q' => query(rest),
         't' => template(rest),
         _ => template(input),
@@ -194,6 +195,12 @@ fn json(text: &str) {
     let Ok(yaml) = yaml else { panic!("toYAML of {written}: {yaml:?}") };
     same_yaml(&yaml, &written);
     let _ = of_file("{{file \"f\" | parseJSON | toTOML}}", &written);
+}
+
+/// A map of many keys, between spaces: the order in which YAML has them.
+fn keys(text: &str) {
+    let members = text.split(' ').map(|key| (key.to_owned(), serde_json::Value::Null));
+    json(&serde_json::Value::Object(members.collect()).to_string());
 }
 
 fn yaml(text: &str) {

@@ -17,7 +17,7 @@ mod timestamp;
 
 use std::rc::Rc;
 
-use gotemplate::{Functions, Signature, Type, Value};
+use gotemplate::{Functions, Signature, Type, Value, nearest};
 
 use crate::{LIMITS, session::Session};
 
@@ -39,7 +39,7 @@ type Returned = Result<Value, String>;
 /// arguments against the signature.
 type Entry = (&'static str, Signature, fn(&Session, &[Value]) -> Returned);
 
-const TABLES: [&[Entry]; 10] = [
+const TABLES: [&[Entry]; 11] = [
     arithmetic::TABLE,
     catalog::TABLE,
     collections::TABLE,
@@ -47,13 +47,14 @@ const TABLES: [&[Entry]; 10] = [
     environment::TABLE,
     numbers::TABLE,
     regex::TABLE,
+    sockaddr::TABLE,
     structured::TABLE,
     texts::TABLE,
     timestamp::TABLE,
 ];
 
 fn entries() -> impl Iterator<Item = &'static Entry> {
-    TABLES.into_iter().flatten().chain(sockaddr::TABLE)
+    TABLES.into_iter().flatten()
 }
 
 /// All functions, working on that session. Those that are denied fail when they are called.
@@ -86,48 +87,25 @@ pub(crate) fn unknown(name: &str) -> Option<String> {
                  result"
             ));
         }
+        "default" => return Some("want envOrDefault \"NAME\" \"VALUE\", or `or`".to_owned()),
         _ => {}
     }
     if let Some(plain) = name.strip_prefix("sprig_") {
         return Some(format!("sprig's functions, such as {plain}, are not supported"));
     }
-    let distance = |known: &str| distance(&name.to_lowercase(), &known.to_lowercase());
-    let nearest = entries()
-        .map(|(known, ..)| *known)
-        .chain(BUILTINS)
-        .chain(WORDS)
-        .min_by_key(|n| distance(n))?;
-    let close = distance(nearest) <= 1 + name.len() / 4;
-    close.then(|| format!("did you mean {nearest}?"))
+    let functions = entries().map(|(known, ..)| *known);
+    let known = WORDS.into_iter().chain(functions).chain(BUILTINS);
+    nearest(name, known).map(|meant| format!("did you mean {meant}?"))
 }
 
 /// What begins an action and is no function.
-const WORDS: [&str; 7] = ["range", "if", "with", "else", "template", "define", "block"];
+const WORDS: [&str; 8] = ["range", "if", "with", "else", "end", "template", "define", "block"];
 
 /// Go's own.
 const BUILTINS: [&str; 19] = [
     "and", "call", "eq", "ge", "gt", "html", "index", "js", "le", "len", "lt", "ne", "not", "or",
     "print", "printf", "println", "slice", "urlquery",
 ];
-
-/// How many letters must be changed, added or left out to turn one word into the other.
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        let mut next = vec![left];
-        for (b, above) in to.iter().zip(row.iter().skip(1)) {
-            let changed = diagonal + usize::from(a != *b);
-            left = changed.min(left + 1).min(above + 1);
-            diagonal = *above;
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
-}
 
 /// The arguments, all of them strings.
 fn strings<const N: usize>(arguments: &[Value]) -> Result<[&str; N], String> {
@@ -182,6 +160,9 @@ mod tests {
         assert_eq!(unknown("servce").as_deref(), Some("did you mean service?"));
         assert_eq!(unknown("tojson").as_deref(), Some("did you mean toJSON?"));
         assert_eq!(unknown("prinf").as_deref(), Some("did you mean print?"));
+        assert_eq!(unknown("en").as_deref(), Some("did you mean end?"));
+        assert_eq!(unknown("ned").as_deref(), Some("did you mean end?"));
+        assert!(unknown("default").is_some_and(|words| words.contains("envOrDefault")));
         assert_eq!(unknown("somethingElse"), None);
         assert!(unknown("secret").is_some_and(|words| words.contains("Vault")));
     }

@@ -117,13 +117,14 @@ impl Template {
     #[must_use]
     pub fn execute(&self, answers: &Answers) -> Pass {
         self.session.begin(answers);
-        let text = self.inner.execute(&Value::Nil).map_err(|error| error.to_string());
+        let text = self.inner.execute(&Value::Nil);
+        let text = text.map_err(|error| advised(error.to_string(), error.advice()));
         let (needs, missing) = self.session.end();
         Pass { needs, missing, text }
     }
 }
 
-/// What Go says, with the column, and what could be done about a function that does not exist.
+/// What Go says, with the column, and what could be done about it.
 fn explained(name: &str, error: &ParseError) -> String {
     let (said, line) = (error.to_string(), error.line());
     let place = format!("template: {name}:{line}: ");
@@ -132,6 +133,19 @@ fn explained(name: &str, error: &ParseError) -> String {
     let place = if what.len() < said.len() { place.trim_end() } else { "" };
     let function = what.strip_prefix("function \"").and_then(|rest| rest.split('"').next());
     let advice = function.and_then(functions::unknown);
-    let advice = advice.map_or(String::new(), |advice| format!(": {advice}"));
-    format!("{place}{column} {what}{advice}")
+    let text = advised(format!("{place}{column} {what}"), advice.as_deref().or(error.advice()));
+    match error.action() {
+        "" => text,
+        // It is what the words are about.
+        action if what.contains(action) => text,
+        action => format!("{text} (near {action})"),
+    }
+}
+
+/// A message with what is behind it.
+fn advised(message: String, advice: Option<&str>) -> String {
+    match advice {
+        Some(advice) => format!("{message}: {advice}"),
+        None => message,
+    }
 }

@@ -93,13 +93,13 @@ fn cut<'q>(query: &'q str, marks: &str, form: &str) -> Result<Parts<'q>, String>
 
 /// Refuses what would otherwise ask for something else.
 fn plain_name(query: &str, name: &str, form: &str) -> Result<(), String> {
-    if let Some((_, parameters)) = name.split_once('?') {
-        return Err(format!(
-            "{query:?}: ?{parameters}: namespaces, partitions and peers are not supported"
-        ));
+    if let Some(char) = name.chars().find(|char| char.is_whitespace() || char.is_control()) {
+        return Err(format!("{query:?}: {char:?} cannot be in a name; want {form:?}"));
     }
-    match name.chars().find(|char| char.is_whitespace() || char.is_control()) {
-        Some(char) => Err(format!("{query:?}: {char:?} cannot be in a name; want {form:?}")),
+    match name.split_once('?') {
+        Some((_, parameters)) => Err(format!(
+            "{query:?}: ?{parameters}: namespaces, partitions and peers are not supported"
+        )),
         None => Ok(()),
     }
 }
@@ -216,6 +216,13 @@ mod tests {
         assert_eq!(question("web|any").0.health, Health::Any);
         assert!(question("web|critical,any").1.admits(Standing::Maintenance));
         assert!(service("").expect("well-formed").is_none());
+    }
+
+    /// An error is one line of a log.
+    #[test]
+    fn what_is_refused_is_written_as_an_escape() {
+        let error = service("web?a\nb").expect_err("no name");
+        assert!(error.contains("'\\n' cannot be in a name") && !error.contains('\n'), "{error}");
     }
 
     #[test]

@@ -126,5 +126,5 @@ fn what_go_decides_is_as_go_made_it() {
 fn what_is_ours_is_as_it_is_written_down() {
     let options = support::options();
     let mut world = World::start();
-    check("ours", 216, |text| world.text(text, &options));
+    check("ours", 220, |text| world.text(text, &options));
 }

@@ -2,7 +2,11 @@
 
 #![allow(clippy::expect_used)] // It is a test.
 
-use std::{collections::BTreeMap, sync::Arc, time::UNIX_EPOCH};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::UNIX_EPOCH,
+};
 
 use catalog::{
     Endpoint, Finding, Health, HealthCheck, Keys, Listed, Node, Pair, Question, ServiceQuestion,
@@ -389,5 +393,32 @@ fn the_deepest_there_can_be() {
 fn a_misspelt_word_of_the_language_is_known() {
     let wrong = Template::parse("t.ctmpl", "{{rnge service \"db\"}}{{end}}", &options());
     let error = wrong.err().expect("no such function");
-    assert!(error.ends_with("did you mean range?"), "{error}");
+    assert!(error.contains(": did you mean range?"), "{error}");
+}
+
+/// Go's order of YAML's keys contradicts itself in corners, which the standard library's sorting
+/// answers with a panic.
+#[test]
+fn keys_without_an_order_are_written() {
+    let mut random = 1_u64;
+    let mut next = move |below: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random % below).expect("fine")
+    };
+    for _ in 0..20 {
+        let key = |_| (0..=next(5)).map(|_| ['0', '1', '9', 'a', '-'][next(5)]).collect::<String>();
+        let keys: BTreeSet<String> = (0..60).map(key).collect();
+        let members: Vec<String> = keys.iter().map(|key| format!("\"{key}\": 1")).collect();
+        let text = format!("{{{{ parseJSON `{{{}}}` | toYAML }}}}", members.join(", "));
+        let template = Template::parse("t", &text, &options()).expect("fine");
+        let yaml = template.execute(&Answers::new()).text.expect("fine");
+        assert_eq!(yaml.lines().count(), keys.len());
+    }
+    // Numbers in them are compared as numbers.
+    let text = "{{ parseJSON `{\"a10\": 1, \"a9\": 1, \"b\": 1, \"a\": 1, \"-\": 1}` | toYAML }}";
+    let template = Template::parse("t", text, &options()).expect("fine");
+    let yaml = template.execute(&Answers::new()).text.expect("fine");
+    assert_eq!(yaml, "'-': 1\na: 1\na9: 1\na10: 1\nb: 1");
 }

@@ -41,6 +41,9 @@ pub(crate) trait Source: Send + Sync {
         None
     }
 
+    /// The registry has answered, be it with what was known.
+    fn answered(&self) {}
+
     /// The registry answers with this, and not for a moment only. Called each time that it does.
     fn troubled(&self, error: &Error);
 
@@ -65,24 +68,33 @@ pub(crate) async fn follow(catalog: Arc<dyn Catalog>, source: impl Source, wait:
     loop {
         pace.pause().await;
         // Before the turn: who has one during an outage must not wait for others.
-        let permit = match (source.bounds(), after) {
-            (None, _) => None,
-            (Some(bounds), None) => bounds.reads.acquire().await.ok(),
-            (Some(bounds), Some(_)) => match bounds.waits.try_acquire() {
-                Ok(permit) => Some(permit),
-                Err(_) => {
-                    after = None;
-                    let _ = tokio::time::timeout(bounds.pause(), recoveries.changed()).await;
+        let permit = match source.bounds() {
+            None => None,
+            Some(bounds) => match bounds.permit(after).await {
+                None => {
+                    tokio::select! {
+                        // Before that was known nothing was missed: the index still holds.
+                        () = bounds.more() => {}
+                        _ = tokio::time::timeout(bounds.pause(), recoveries.changed()) => after = None,
+                    }
                     continue;
                 }
+                permit => permit,
             },
         };
         let turn = catalog.reachability().turn().await;
-        recoveries.mark_unchanged();
-        if turn.is_probe() {
-            // Everybody waits for what comes of it: it must not hang on for a change.
+        // A probe must not hang on for a change: everybody waits for what comes of it. And an outage
+        // that came and went since the last answer: the registry may be another one, which has come
+        // as far as that index, or not yet, and would be silent about what is new there.
+        let is_over = recoveries.has_changed().unwrap_or(true);
+        if turn.is_probe() || is_over {
             after = None;
         }
+        if is_over {
+            // What the outage has cost must not make us late for what is new after it.
+            pace = Pace::new();
+        }
+        recoveries.mark_unchanged();
         let operation = source.operation(after);
         let sent = Instant::now();
         let wait = source.bounds().map_or(wait, |bounds| bounds.wait(wait));
@@ -91,7 +103,7 @@ pub(crate) async fn follow(catalog: Arc<dyn Catalog>, source: impl Source, wait:
             outcome = catalog.reachability().observed(operation, request) => outcome,
             // Whatever this query hangs on may have died in the outage.
             _ = recoveries.changed() => {
-                after = None;
+                (after, pace) = (None, Pace::new());
                 continue;
             }
         };
@@ -100,6 +112,7 @@ pub(crate) async fn follow(catalog: Arc<dyn Catalog>, source: impl Source, wait:
             Ok(index) => {
                 turn.report(&Ok::<(), Error>(()));
                 drop(turn);
+                source.answered();
                 if trouble.over() {
                     source.recovered();
                 }

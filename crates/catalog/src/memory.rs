@@ -41,6 +41,8 @@ pub enum Mood {
     /// It takes requests and does not answer. They fail after 5 s and are carried out when it is
     /// well before that.
     Frozen,
+    /// It answers all but what is about this.
+    Deaf(String),
     /// Every request fails like this.
     Failing(Error),
 }
@@ -202,17 +204,20 @@ impl Memory {
                 state.index += u64::from(state.locks.settle(now));
                 let found = read(&state, now);
                 // An instance that expires is a change that nobody has counted.
-                let expired = before.as_ref().is_some_and(|before| *before != found);
+                let seen = state.index;
+                let expired = before
+                    .as_ref()
+                    .is_some_and(|(before, index)| *index == seen && *before != found);
                 state.index += u64::from(expired);
                 let index = Index(state.index);
                 let is_new = expired || after.is_none_or(|after| index != after);
-                if state.mood == Mood::Well && (is_new || now >= until) {
+                if matches!(state.mood, Mood::Well | Mood::Deaf(_)) && (is_new || now >= until) {
                     return Ok((found, index));
                 }
                 if now >= until + TIMEOUT {
                     return Err(Error::Timeout(wait + TIMEOUT));
                 }
-                before = Some(found);
+                before = Some((found, seen));
                 let latest = if now < until { until } else { until + TIMEOUT };
                 state.expiry(now).map_or(latest, |expiry| expiry.min(latest))
             };
@@ -236,7 +241,8 @@ impl Memory {
             match mood {
                 Mood::Well => return Ok(()),
                 Mood::Failing(error) => return Err(error),
-                Mood::Frozen => {}
+                Mood::Deaf(subject) if subject != what => return Ok(()),
+                Mood::Deaf(_) | Mood::Frozen => {}
             }
             if tokio::time::timeout_at(until, changed.changed()).await.is_err() {
                 return Err(Error::Timeout(TIMEOUT));

@@ -5,8 +5,10 @@ use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use crate::follow::{Bounds, Source, UNASKED, follow};
 use crate::{Answer, Catalog, Class, Error, Finding, Found, Index, Operation, Question};
@@ -14,12 +16,19 @@ use crate::{Answer, Catalog, Class, Error, Finding, Found, Index, Operation, Que
 /// Until a registry is asked again that could not say how many may wait.
 const AGAIN: Duration = Duration::from_secs(10);
 
+/// After an outage, the longest time in which some answers are not told since others are still those
+/// from before it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Different errors that the log is told of.
 const SPOKEN: usize = 8;
 
 /// Follows a set of questions: one blocking query for each. Dropping it ends them all.
 ///
 /// An error is never an answer. While the registry does not answer, what it has said last stands.
+/// After an outage it may be another one, or have lost its memory: nothing is told then before all
+/// questions have been answered anew, or cannot be, or some seconds have passed, so that who puts
+/// answers together does not mix what was with what is.
 pub struct Survey {
     catalog: Arc<dyn Catalog>,
     wait: Duration,
@@ -35,6 +44,8 @@ struct Board {
     state: Mutex<State>,
     /// There may be something to tell.
     stir: Notify,
+    /// The registry's outages that have ended.
+    recoveries: watch::Receiver<u64>,
     bounds: Bounds,
 }
 
@@ -43,6 +54,12 @@ struct State {
     rows: HashMap<Arc<Question>, Row>,
     /// Those of which there is something to tell, and perhaps others.
     news: BTreeSet<Arc<Question>>,
+    /// Outages that the rows know to be over.
+    recoveries: u64,
+    /// Rows with an answer from before the last of them.
+    stale: usize,
+    /// Since when there is something to tell that is not told, for that reason.
+    held: Option<Instant>,
     /// Rows made so far.
     made: u64,
     /// What troubles a question is another than when it was told last.
@@ -65,6 +82,8 @@ struct Row {
     told: Option<Arc<Finding>>,
     /// Not told yet.
     newest: Option<Arc<Finding>>,
+    /// What is known is from before the last outage.
+    is_stale: bool,
     trouble: Option<Box<str>>,
 }
 
@@ -89,10 +108,13 @@ impl Survey {
     /// a notification be lost.
     #[must_use]
     pub fn new(catalog: Arc<dyn Catalog>, max_staleness: Duration) -> Survey {
+        let recoveries = catalog.reachability().recoveries();
+        let state = State { recoveries: *recoveries.borrow(), ..State::default() };
         let board = Board {
             name: catalog.reachability().name().to_owned(),
-            state: Mutex::default(),
+            state: Mutex::new(state),
             stir: Notify::new(),
+            recoveries,
             bounds: Bounds::new(),
         };
         let wait = crate::follow::wait(max_staleness);
@@ -106,6 +128,7 @@ impl Survey {
         let state = &mut *state;
         state.rows.retain(|question, _| questions.contains(&**question));
         state.troubled = state.rows.values().filter(|row| row.trouble.is_some()).count();
+        state.stale = state.rows.values().filter(|row| row.is_stale).count();
         if state.troubled == 0 {
             state.spoken.clear();
         }
@@ -119,7 +142,8 @@ impl Survey {
             let asker = Asker { question: Arc::clone(&question), number, board };
             let query = tokio::spawn(follow(Arc::clone(&self.catalog), asker, self.wait));
             let query = query.abort_handle();
-            let row = Row { number, query, told: None, newest: None, trouble: None };
+            let (told, newest, trouble) = (None, None, None);
+            let row = Row { number, query, told, newest, is_stale: false, trouble };
             state.rows.insert(question, row);
         }
         let count = state.rows.len();
@@ -137,10 +161,22 @@ impl Survey {
     /// [`Survey::trouble`] says of a question. Cancel-safe.
     pub async fn news(&mut self) -> Vec<(Question, Arc<Finding>)> {
         loop {
-            if let Some(news) = self.board.lock().take() {
-                return news;
+            let held = {
+                let mut state = self.board.lock();
+                let reachability = self.catalog.reachability();
+                state.age(*self.board.recoveries.borrow());
+                if let Some(news) = state.take(reachability.outage().is_none()) {
+                    return news;
+                }
+                state.held
+            };
+            let stir = self.board.stir.notified();
+            match held {
+                None => stir.await,
+                Some(since) => {
+                    let _ = tokio::time::timeout_at(since + PATIENCE, stir).await;
+                }
             }
-            self.board.stir.notified().await;
         }
     }
 
@@ -173,7 +209,7 @@ async fn usher(catalog: Arc<dyn Catalog>, board: Arc<Board>) {
         let turn = catalog.reachability().turn().await;
         recoveries.mark_unchanged();
         let Some(request) = catalog.places() else {
-            board.bounds.set_places(None);
+            board.seat(spare());
             return;
         };
         let answer = catalog.reachability().observed(Operation::Find, request).await;
@@ -181,8 +217,7 @@ async fn usher(catalog: Arc<dyn Catalog>, board: Arc<Board>) {
         drop(turn);
         match answer {
             Ok(places) => {
-                board.bounds.set_places(places);
-                board.lock().seat(&board, places);
+                board.seat(places.into_iter().chain(spare()).min());
                 // The sender lives in the catalog: this cannot fail.
                 let _ = recoveries.changed().await;
             }
@@ -195,23 +230,40 @@ async fn usher(catalog: Arc<dyn Catalog>, board: Arc<Board>) {
     }
 }
 
+/// How many connections this process can spare, which opens files for others, too: children are
+/// started with pipes. `None`: any number.
+fn spare() -> Option<usize> {
+    let (files, _) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    usize::try_from(files / 2).ok().filter(|_| files != RLIM_INFINITY)
+}
+
 impl Board {
+    /// So many may wait for changes.
+    fn seat(&self, places: Option<usize>) {
+        self.bounds.set_places(places);
+        self.lock().seat(self, places);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// So many may wait for changes.
+    /// Says so if these are too few.
     fn seat(&mut self, board: &Board, places: Option<usize>) {
         self.places = places;
         let count = self.rows.len();
         let Some(places) = places.filter(|places| *places < count) else { return };
         if !std::mem::replace(&mut self.crowded, true) {
+            let fault = if spare() == Some(places) {
+                "we may open too few files".to_owned()
+            } else {
+                format!("{} takes too few connections", board.name)
+            };
             log::warn!(
-                "{} takes too few connections for {count} questions: {places} wait for changes, \
+                "{fault} for {count} questions: {places} wait for changes, \
                  the others are asked again every {:.0?}",
-                board.name,
                 board.bounds.pause(),
             );
         }
@@ -223,9 +275,28 @@ impl State {
         Some((row, &mut self.news))
     }
 
+    /// So many outages have ended: if these are more than before, all that is known is from before.
+    fn age(&mut self, recoveries: u64) {
+        if std::mem::replace(&mut self.recoveries, recoveries) == recoveries {
+            return;
+        }
+        for row in self.rows.values_mut() {
+            row.is_stale = row.told.is_some() || row.newest.is_some();
+        }
+        self.stale = self.rows.values().filter(|row| row.is_stale).count();
+    }
+
     /// What there is to tell; `None`: nothing.
-    fn take(&mut self) -> Option<Vec<(Question, Arc<Finding>)>> {
+    fn take(&mut self, answers: bool) -> Option<Vec<(Question, Arc<Finding>)>> {
         let mut news = Vec::new();
+        let is_whole = answers && self.stale == 0;
+        if !is_whole && !self.news.is_empty() {
+            let since = *self.held.get_or_insert_with(Instant::now);
+            if since.elapsed() < PATIENCE {
+                return std::mem::take(&mut self.shifted).then_some(news);
+            }
+        }
+        self.held = None;
         for question in std::mem::take(&mut self.news) {
             let Some(row) = self.rows.get_mut(&question) else { continue };
             let Some(newest) = row.newest.take() else { continue };
@@ -258,6 +329,20 @@ impl Asker {
         row.newest = Some(Arc::new(finding));
         news.insert(Arc::clone(&self.question));
         self.board.stir.notify_one();
+    }
+
+    /// What is known of the question is what the registry knows, or it says nothing else.
+    fn settle(&self) {
+        let recoveries = *self.board.recoveries.borrow();
+        let mut state = self.board.lock();
+        state.age(recoveries);
+        let Some((row, _)) = state.row(self) else { return };
+        if std::mem::take(&mut row.is_stale) {
+            state.stale = state.stale.saturating_sub(1);
+        }
+        if state.stale == 0 && state.held.is_some() {
+            self.board.stir.notify_one();
+        }
     }
 
     /// Notes what troubles the question.
@@ -307,7 +392,12 @@ impl Source for Asker {
         Some(&self.board.bounds)
     }
 
+    fn answered(&self) {
+        self.settle();
+    }
+
     fn troubled(&self, error: &Error) {
+        self.settle();
         let error = error.to_string();
         let Some(mut state) = self.shift(Some(error.as_str().into())) else { return };
         // One line for what troubles all of them.

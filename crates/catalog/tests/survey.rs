@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use catalog::memory::{Memory, Mood, Verb};
 use catalog::{
-    Catalog, Error, Finding, Health, Keys, Question, Registration, ServiceQuestion, Status, Survey,
+    Catalog, Error, Finding, Health, Keys, Query, Question, Registration, ServiceQuestion, Status,
+    Survey,
 };
 use tokio::time::{sleep, timeout};
 
@@ -149,6 +150,81 @@ async fn what_is_known_stands_during_an_outage_and_what_has_changed_is_told_afte
         let after = map([("service \"a\"", ""), ("service \"b\"", "b-1")]);
         assert_eq!(told(&mut survey, 10 * SECOND).await, after, "{mood:?}");
     }
+}
+
+/// Whoever renders a text would mix what the registry has forgotten with what it has not been asked
+/// for yet.
+#[tokio::test(start_paused = true)]
+async fn what_is_known_after_an_outage_is_told_at_once_and_whole() {
+    let questions = || (0..40).map(|number| service(&format!("s{number}"))).chain([key("k")]);
+    let (memory, mut survey) = scene(questions());
+    let full = |memory: &Memory| {
+        for number in 0..40 {
+            memory.put(registration(&format!("s{number}"), 1), Status::Passing);
+        }
+        memory.set("k", b"1");
+    };
+    full(&memory);
+    assert_eq!(told(&mut survey, SECOND).await.len(), 41);
+    for _ in 0..3 {
+        memory.set_mood(Mood::Failing(Error::Unreachable("gone".to_owned())));
+        assert_eq!(told(&mut survey, 20 * SECOND).await, map([]));
+        memory.wipe();
+        memory.set_mood(Mood::Deaf("key \"k\"".to_owned()));
+        assert_eq!(told(&mut survey, 4 * SECOND).await, map([]));
+        memory.set_mood(Mood::Well);
+        let first = timeout(6 * SECOND, survey.news()).await.unwrap();
+        assert_eq!(first.len(), 41, "told in pieces");
+        full(&memory);
+        assert_eq!(told(&mut survey, 2 * SECOND).await.len(), 41);
+    }
+}
+
+/// And not for long if some is never known.
+#[tokio::test(start_paused = true)]
+async fn what_another_server_never_answers_holds_the_rest_for_some_seconds() {
+    let (memory, mut survey) = scene([service("a"), key("k")]);
+    memory.put(registration("a", 1), Status::Passing);
+    memory.set("k", b"1");
+    assert_eq!(told(&mut survey, SECOND).await.len(), 2);
+    memory.set_mood(Mood::Deaf("key \"k\"".to_owned()));
+    memory.reachability().moved("another server");
+    sleep(MS).await;
+    memory.wipe();
+    assert_eq!(told(&mut survey, 9 * SECOND).await, map([]));
+    assert_eq!(told(&mut survey, 2 * SECOND).await, map([("service \"a\"", "")]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_just_before_an_outage_is_none_after_it() {
+    let others: Vec<Question> = (0..50).map(|number| service(&format!("s{number}"))).collect();
+    let (memory, mut survey) = scene(others.iter().cloned().chain([key("k")]));
+    assert_eq!(told(&mut survey, SECOND).await.len(), others.len() + 1);
+    // Changes so fast that all questions have to pause, while somebody else finds the outage.
+    for value in 1..=5 {
+        memory.set("k", value.to_string().as_bytes());
+        assert_eq!(told(&mut survey, 10 * MS).await.len(), 1);
+    }
+    memory.set_mood(Mood::Failing(Error::Unreachable("gone".to_owned())));
+    let query = Query {
+        service: "new".to_owned(),
+        tag: None,
+        datacenter: None,
+        near: None,
+        max_staleness: 10 * SECOND,
+    };
+    let _watch = catalog::watch(Arc::clone(&memory) as Arc<dyn Catalog>, query);
+    sleep(50 * MS).await;
+    assert!(memory.reachability().outage().is_some());
+    // It comes back without the key, and its index is by chance what it was.
+    sleep(SECOND).await;
+    memory.wipe();
+    for number in 0..5 {
+        memory.put(registration("other", number), Status::Passing);
+    }
+    memory.set_mood(Mood::Well);
+    let seen = told(&mut survey, 3 * SECOND).await;
+    assert_eq!(seen.get("key \"k\"").map(String::as_str), Some(""), "{seen:?}");
 }
 
 #[tokio::test(start_paused = true)]

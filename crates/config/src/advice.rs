@@ -19,9 +19,15 @@ pub fn advice(config: &Config, environment: &BTreeMap<String, String>) -> Vec<St
     for job in &config.jobs {
         advice.extend(heartbeats(job));
         advice.extend(secrets(job, environment));
-        advice.extend(shell(job));
+        let check = job.health.as_ref().and_then(crate::job::Health::command);
+        let commands = job.exec.as_ref().map(|exec| &exec.command).into_iter().chain(check);
+        advice.extend(shell(&job.name, commands));
         advice.extend(hasty(job));
         advice.extend(endless_essential(config, job));
+    }
+    for template in &config.templates {
+        let name = format!("templates ({})", template.name);
+        advice.extend(shell(&name, template.check.iter().map(|check| &check.command)));
     }
     advice.extend(unused_watches(config));
     advice.extend(
@@ -74,16 +80,14 @@ fn secrets<'a>(
 }
 
 /// Commands are split at white space and executed as they are.
-fn shell(job: &Job) -> Option<String> {
+fn shell<'a>(name: &str, commands: impl Iterator<Item = &'a Command>) -> Option<String> {
     const OPERATORS: [&str; 8] = ["&&", "||", "|", ">", ">>", "<", ";", "2>&1"];
-    let check = job.health.as_ref().and_then(crate::job::Health::command);
-    let commands = job.exec.as_ref().map(|exec| &exec.command).into_iter().chain(check);
-    let operator = commands
-        .flat_map(|command| &command.args)
-        .find(|word| OPERATORS.contains(&word.as_str()))?;
+    // Some stand before their file without a space.
+    let operator = commands.flat_map(|command| &command.args).find(|word| {
+        OPERATORS.contains(&word.as_str()) || word.starts_with(">/") || word.starts_with("2>/")
+    })?;
     Some(format!(
-        "{}: {operator:?} is an argument like any other, for there is no shell; want [\"sh\", \"-c\", \"…\"]",
-        job.name
+        "{name}: {operator:?} is an argument like any other, for there is no shell; want [\"sh\", \"-c\", \"…\"]"
     ))
 }
 

@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
+/// Where a Consul agent listens.
+pub use crate::place::HttpPlace as ConsulAddress;
 use crate::{
     Secret,
     secrets::{Text, masked_debug},
@@ -47,44 +49,6 @@ impl fmt::Debug for Token {
         match self {
             Self::Value(secret) => f.debug_tuple("Value").field(secret).finish(),
             Self::File(path) => f.debug_tuple("File").field(&Text(path)).finish(),
-        }
-    }
-}
-
-/// Where a Consul agent listens.
-#[derive(Clone, PartialEq)]
-pub enum ConsulAddress {
-    /// Plain HTTP.
-    Http {
-        /// Name or address.
-        host: String,
-        /// Port.
-        port: u16,
-    },
-    /// HTTP over TLS.
-    Https {
-        /// Name or address.
-        host: String,
-        /// Port.
-        port: u16,
-        /// How the peer is verified and what we present.
-        tls: Tls,
-    },
-    /// HTTP over a unix socket.
-    Unix(PathBuf),
-}
-
-impl fmt::Debug for ConsulAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Http { host, port } => {
-                f.debug_struct("Http").field("host", &Text(host)).field("port", port).finish()
-            }
-            Self::Https { host, port, tls } => {
-                let mut shown = f.debug_struct("Https");
-                shown.field("host", &Text(host)).field("port", port).field("tls", tls).finish()
-            }
-            Self::Unix(path) => f.debug_tuple("Unix").field(&Text(path)).finish(),
         }
     }
 }

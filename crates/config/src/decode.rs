@@ -133,11 +133,12 @@ impl<'a> Report<'a> {
     }
 }
 
-/// A value of the tree, and the way to it.
-#[derive(Clone)]
+/// A value of the tree.
+#[derive(Clone, Copy)]
 pub(crate) struct Field<'a> {
     report: &'a Report<'a>,
-    pub(crate) path: String,
+    /// The whole tree.
+    root: &'a Node,
     pub(crate) node: &'a Node,
     /// What it may be.
     kind: &'static Kind,
@@ -146,12 +147,37 @@ pub(crate) struct Field<'a> {
 impl<'a> Field<'a> {
     /// The whole text.
     pub(crate) fn root(report: &'a Report<'a>, node: &'a Node, kind: &'static Kind) -> Self {
-        Self { report, path: String::new(), node, kind }
+        Self { report, root: node, node, kind }
+    }
+
+    /// The way to the value: `jobs[1] (db).health`. Only messages need it, so it is looked for then.
+    pub(crate) fn path(&self) -> String {
+        let Span { start, end } = self.node.span;
+        let leads = |node: &Node| node.span.start <= start && end <= node.span.end;
+        let (mut path, mut at) = (String::new(), self.root);
+        while !std::ptr::eq(at, self.node) {
+            let next = match &at.value {
+                Value::Object(members) => members
+                    .iter()
+                    .find(|member| leads(&member.value))
+                    .map(|Member { key, value, .. }| (value, step(key))),
+                Value::Array(items) => items
+                    .iter()
+                    .enumerate()
+                    .find(|(_, item)| leads(item))
+                    .map(|(index, item)| (item, format!("[{index}]{}", label(item)))),
+                _ => None,
+            };
+            let Some((next, step)) = next else { break };
+            path += &step;
+            at = next;
+        }
+        path.strip_prefix('.').map_or_else(|| path.clone(), str::to_owned)
     }
 
     /// For debug builds: what the decoder takes the value for is what the table says.
     pub(crate) fn assert_kind(&self, is: impl Fn(&Kind) -> bool + Copy) {
-        debug_assert!(self.kind.may_be(is), "{}: {:?}", self.path, self.kind);
+        debug_assert!(self.kind.may_be(is), "{}: {:?}", self.path(), self.kind);
     }
 
     /// Something is wrong with the value: "`value` is not a duration".
@@ -159,7 +185,7 @@ impl<'a> Field<'a> {
         let Report { text, mask, .. } = self.report;
         self.report.push(|| {
             let shown = self.shown();
-            let problem = Problem::nowhere(&self.path, format!("{shown} {fault}"), rule);
+            let problem = Problem::nowhere(&self.path(), format!("{shown} {fault}"), rule);
             let value = (!mask.hides(self.node.span)).then_some(shown);
             problem.at(text, self.node.span, mask).with_value(value)
         });
@@ -176,7 +202,7 @@ impl<'a> Field<'a> {
     pub(crate) fn problem(&self, fault: &str, rule: &str) {
         // The opening bracket stands for it.
         let start = self.node.span.start;
-        self.report.problem(&self.path, Span { start, end: start + 1 }, fault, rule);
+        self.report.problem(&self.path(), Span { start, end: start + 1 }, fault, rule);
     }
 
     /// The value as the user wrote it, short, and nothing of what is secret.
@@ -207,13 +233,7 @@ impl<'a> Field<'a> {
             self.refuse("is not a list", "want [ … ]");
             return Vec::new();
         };
-        let item = |(index, node)| Field {
-            report: self.report,
-            path: format!("{}[{index}]{}", self.path, label(node)),
-            node,
-            kind: self.kind,
-        };
-        items.iter().enumerate().map(item).collect()
+        items.iter().map(|node| Field { node, ..*self }).collect()
     }
 
     /// The object's members.
@@ -224,9 +244,9 @@ impl<'a> Field<'a> {
         };
         static NONE: Table = Table::NONE;
         let table = self.kind.table();
-        debug_assert!(table.is_some(), "{}: {:?}", self.path, self.kind);
+        debug_assert!(table.is_some(), "{}: {:?}", self.path(), self.kind);
         let table = table.unwrap_or(&NONE);
-        Some(Object { field: self.clone(), members, table, taken: Vec::new() })
+        Some(Object { field: *self, members, table, taken: Vec::new() })
     }
 
     /// The members of an object whose keys are the user's own, each key once.
@@ -241,8 +261,7 @@ impl<'a> Field<'a> {
         let mut first: BTreeMap<&str, Span> = BTreeMap::new();
         let mut entries = Vec::new();
         for Member { key, key_span, value } in members {
-            let path = format!("{}{}", self.path, step(key));
-            let value = Field { report: self.report, path, node: value, kind: self.kind };
+            let value = Field { node: value, ..*self };
             let entry = Entry { key, key_span: *key_span, value };
             if let Some(first) = first.get(key.as_str()) {
                 let line = Position::of(self.report.text, first.start).line;
@@ -258,7 +277,7 @@ impl<'a> Field<'a> {
 
     pub(crate) fn warn(&self, warning: &str) {
         let position = Position::of(self.report.text, self.node.span.start);
-        self.report.warn(format!("line {}: {}: {warning}", position.line, self.path));
+        self.report.warn(format!("line {}: {}: {warning}", position.line, self.path()));
     }
 }
 
@@ -273,7 +292,7 @@ pub(crate) struct Entry<'a> {
 impl Entry<'_> {
     /// Something is wrong with the key.
     pub(crate) fn refuse_key(&self, fault: &str, rule: &str) {
-        self.value.report.problem(&self.value.path, self.key_span, fault, rule);
+        self.value.report.problem(&self.value.path(), self.key_span, fault, rule);
     }
 }
 
@@ -340,10 +359,11 @@ impl<'a> Object<'a> {
                 format!("{:?} and {:?} are the same key", member.key, first.key)
             };
             let rule = format!("want one of them; the first is on line {line}");
-            report.problem(&self.path_of(&member.key), member.key_span, fault, rule);
+            let path = Field { node: &member.value, ..self.field }.path();
+            report.problem(&path, member.key_span, fault, rule);
         }
         let member = first.filter(|member| member.value.value != Value::Null)?;
-        Some(Field { report, path: self.path_of(&member.key), node: &member.value, kind })
+        Some(Field { node: &member.value, kind, ..self.field })
     }
 
     /// The value of a key that is more than what a template leaves of an unset variable.
@@ -372,13 +392,6 @@ impl<'a> Object<'a> {
     /// A problem with the object as a whole.
     pub(crate) fn problem(&self, fault: &str, rule: &str) {
         self.field.problem(fault, rule);
-    }
-
-    fn path_of(&self, key: &str) -> String {
-        match self.field.path.as_str() {
-            "" => key.into(),
-            path => format!("{path}.{key}"),
-        }
     }
 
     /// Everything has been asked for: what is left over is unknown.
@@ -410,7 +423,7 @@ impl<'a> Object<'a> {
         let rule = foreign(self.table.name, &member.key).map(str::to_owned);
         let rule = rule.or_else(|| did_you_mean(&member.key, self.names()));
         let rule = rule.unwrap_or_else(known);
-        let problem = Problem::nowhere(&self.field.path, fault, rule);
+        let problem = Problem::nowhere(&self.field.path(), fault, rule);
         let problem = problem.at(report.text, member.key_span, &report.mask);
         problem.with_value(Some(member.key.clone()))
     }

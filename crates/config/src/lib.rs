@@ -29,6 +29,7 @@ pub mod json5;
 mod keys;
 mod load;
 mod migration;
+mod place;
 mod registry;
 pub mod render;
 mod schema;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     Command, Config, Errors, Generation, Host, Source,
-    decode::{Field, Keys, Report},
+    decode::{Field, Keys, Report, suggestion::did_you_mean},
     error::{Mask, Problem},
     generation,
     json5::{self, Span, Value},
@@ -91,7 +91,7 @@ fn application_command(
             Ok(word) => rendered.push(word),
             Err(error) => {
                 let fault = format!("{word:?} is not a template: {}", error.message);
-                problems.push(Problem::nowhere(path, fault, template_rule(&error.message, word)));
+                problems.push(Problem::nowhere(path, fault, template_rule(&error, word)));
                 rendered.push(word.clone());
             }
         }
@@ -121,28 +121,38 @@ const OF_THE_CATALOG: [&str; 12] = [
     "datacenters",
 ];
 
+/// What this one can call, besides what all templates can.
+const FUNCTIONS: [&str; 7] =
+    ["default", "split", "join", "replaceAll", "regexReplaceAll", "env", "loop"];
+
 /// The name in `function "NAME" not defined`.
 fn unknown_function(message: &str) -> Option<&str> {
     message.strip_prefix("function \"")?.strip_suffix("\" not defined")
 }
 
 /// What would be right in place of a template that Go's message refuses.
-fn template_rule(message: &str, text: &str) -> &'static str {
+fn template_rule(error: &render::Error, text: &str) -> String {
+    let message = error.message.as_str();
     let unknown = unknown_function(message);
-    if unknown.is_some() && text.contains("contents") {
+    let meant = unknown.and_then(|name| did_you_mean(name, FUNCTIONS));
+    let rule = if unknown.is_some() && text.contains("contents") {
         "the whole file is rendered at the start, with the environment alone; for a text in \
          \"contents\" want \"delimiters\": [\"<<\", \">>\"] beside it and << … >> inside, or \
          \"source\", a file of its own"
     } else if unknown.is_some_and(|name| OF_THE_CATALOG.contains(&name)) {
         "this is rendered at the start, with the environment alone; want a file that is rendered \
          from the catalog, with \"templates\""
+    } else if let Some(meant) = meant.as_ref().or(error.advice.as_ref()) {
+        meant
     } else if message.contains("function") {
-        "want a function of Go's text/template, or one of default, split, join, replaceAll, regexReplaceAll, env, loop"
+        "want a function of Go's text/template, or one of default, split, join, replaceAll, \
+         regexReplaceAll, env, loop"
     } else if message.contains("EOF") {
         "want {{ end }} for every {{ if }}, {{ range }}, {{ with }}, {{ block }} and {{ define }}"
     } else {
         "want actions as of Go's text/template, each closed by }}"
-    }
+    };
+    rule.to_owned()
 }
 
 /// An error in a template stands in the text as it was before rendering.
@@ -164,6 +174,6 @@ fn template_problem(text: &str, error: &render::Error, host: &Host) -> Problem {
         }
     };
     let mask = Mask::new(text, &host.environment);
-    let rule = template_rule(&error.message, text);
+    let rule = template_rule(error, text);
     Problem::nowhere("template", error.message.clone(), rule).at(text, span, &mask)
 }

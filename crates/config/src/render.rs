@@ -21,10 +21,12 @@ const LIMITS: Limits = Limits { steps: 4_000_000, output: LONGEST, made: 16 << 2
 
 /// A template that cannot be parsed or executed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {message}")]
+#[error("line {line}: {message}{}", .advice.as_ref().map(|it| format!(": {it}")).unwrap_or_default())]
 pub struct Error {
     /// What is wrong, in the words of Go's `text/template`.
     pub message: String,
+    /// What these do not say, if that is known.
+    pub advice: Option<String>,
     /// The line of the template, counted from 1.
     pub line: usize,
     /// The byte of that line, counted from 0; `None` if it is not known.
@@ -45,10 +47,12 @@ pub fn render(text: &str, environment: &BTreeMap<String, String>) -> Result<Stri
     let functions = functions::functions(&environment);
     let options = Options { missing_key: MissingKey::Zero, limits: LIMITS, ..Options::default() };
     let template = Template::parse_with("config", text, &functions, &options).map_err(|error| {
-        Error { message: bare(&error.to_string()), line: line(error.line()), column: None }
+        let advice = error.advice().map(str::to_owned);
+        Error { message: bare(&error.to_string()), advice, line: line(error.line()), column: None }
     })?;
     template.execute(&Value::Map(environment)).map_err(|error| Error {
         message: bare(&error.to_string()),
+        advice: error.advice().map(str::to_owned),
         line: line(error.line()),
         column: usize::try_from(error.column()).ok(),
     })

@@ -115,6 +115,11 @@ fn advice_about_a_shell_that_is_not_there() {
                 want [\"sh\", \"-c\", \"…\"]";
     assert_eq!(advice("'setup && app'"), [said]);
     assert_eq!(advice("['sh', '-c', 'setup && app']"), Vec::<String>::new());
+    let text = "{ consul: 'localhost:8500', jobs: [{ name: 'app', exec: 'app' }], templates: [
+      { name: 'it', contents: 'x', destination: '/it', check: 'nginx -t >/dev/null -c' }] }";
+    let said = "templates (it): \">/dev/null\" is an argument like any other, for there is no \
+                shell; want [\"sh\", \"-c\", \"…\"]";
+    assert_eq!(config::advice(&good(text, "", &[]), &host(&[]).environment), [said]);
 }
 
 #[test]

@@ -383,6 +383,16 @@ fn templates_are_wrong_too() {
         load("{\n  consul: \"{{ .CONSUL | fallback }}\",\n}", "", &host).expect_err("wrong");
     let execute = load("{\n  consul: \"{{ loop 1 2 3 }}\",\n}", "", &host).expect_err("wrong");
     snapshot("templates_are_wrong_too", format!("{parse}\n\n{execute}"));
+    for (text, said) in [
+        (
+            "{ consul: \"{{ .C | defualt 1 }}\" }",
+            "\"defualt\" not defined: did you mean \"default\"?\n",
+        ),
+        ("{\n{{ if .C }} a: 1 }", "unexpected EOF: {{if}} of line 2 has no {{end}}\n"),
+    ] {
+        let error = load(text, "", &host).expect_err(text);
+        assert!(error.contains(said), "{error}");
+    }
 }
 
 #[test]

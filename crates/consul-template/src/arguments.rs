@@ -6,7 +6,7 @@ use config::did_you_mean;
 use flags::Given;
 
 use crate::{
-    help,
+    field, help,
     settings::{Command, Settings},
     table::FLAGS,
     value,
@@ -43,15 +43,14 @@ pub(crate) fn parse(words: Vec<String>) -> Result<Request, String> {
     let mut arguments = Arguments::default();
     let mut problems = Vec::new();
     for given in words.given {
-        match given {
+        let (name, value) = match given {
             Given::Switch("help", true) => return Ok(Request::Print(help::help())),
             Given::Switch("version" | "v", true) => return Ok(Request::Print(help::version())),
-            Given::Switch(name, is) => arguments.switch(name, is),
-            Given::Value(name, value) => {
-                if let Err(problem) = arguments.value(name, value) {
-                    problems.push(format!("-{name}: {problem}"));
-                }
-            }
+            Given::Switch(name, is) => (name, is.to_string()),
+            Given::Value(name, value) => (name, value),
+        };
+        if let Err(problem) = arguments.keep(name, value) {
+            problems.push(format!("-{name}: {problem}"));
         }
     }
     if let Some(word) = words.rest.first() {
@@ -81,53 +80,42 @@ fn explain(error: flags::Error) -> String {
 }
 
 impl Arguments {
-    fn switch(&mut self, name: &str, is: bool) {
-        let tls = &mut self.settings.consul.tls;
+    /// Keeps what a flag says, `true` or `false` if it has no value.
+    fn keep(&mut self, name: &str, given: String) -> Result<(), String> {
+        let settings = &mut self.settings;
         match name {
-            "once" => self.settings.once = Some(is),
-            "dry" => self.dry = is,
-            "parse-only" => self.parse_only = is,
-            "consul-ssl" | "ssl" => tls.enabled = Some(is),
-            "consul-ssl-verify" | "ssl-verify" => tls.verify = Some(is),
-            // The table has no others that mean something here; a test goes through it.
-            _ => {}
-        }
-    }
-
-    fn value(&mut self, name: &str, value: String) -> Result<(), String> {
-        let Settings { consul, exec, .. } = &mut self.settings;
-        match name {
-            "template" => self.settings.templates.push(value::template(&value)?),
-            "config" => self.configs.push(value.into()),
-            "wait" => self.settings.wait = Some(value::wait(&value)?),
-            "default-left-delimiter" => self.settings.left_delimiter = Some(value),
-            "default-right-delimiter" => self.settings.right_delimiter = Some(value),
-            "consul-addr" | "consul" => consul.address = Some(value),
-            "consul-token" | "token" => consul.token = Some(value),
-            "consul-token-file" => consul.token_file = Some(value),
-            "consul-namespace" => consul.namespace = Some(value),
-            "consul-ssl-ca-cert" | "ssl-ca-cert" => consul.tls.ca_cert = Some(value),
-            "consul-ssl-ca-path" | "ssl-ca-path" => consul.tls.ca_path = Some(value),
-            "consul-ssl-cert" | "ssl-cert" => consul.tls.cert = Some(value),
-            "consul-ssl-key" | "ssl-key" => consul.tls.key = Some(value),
-            "consul-ssl-server-name" | "ssl-server-name" => consul.tls.server_name = Some(value),
-            "max-stale" => consul.max_stale = Some(value::duration(&value)?),
-            "etcd" => self.settings.etcd.endpoints.push(value),
-            "exec" => exec.command = Some(Command::Shell(value)),
-            "exec-reload-signal" => exec.reload_signal = Some(value::signal(&value)?),
-            "exec-kill-signal" => exec.kill_signal = Some(value::signal(&value)?),
-            "exec-kill-timeout" => exec.kill_timeout = Some(value::duration(&value)?),
-            "exec-splay" => exec.splay = Some(value::duration(&value)?),
-            "reload-signal" => self.settings.reload_signal = Some(value::signal(&value)?),
-            "kill-signal" => self.settings.kill_signal = Some(value::signal(&value)?),
-            "pid-file" => self.settings.pid_file = Some(value.into()),
-            "log-level" => self.settings.log_level = Some(value::level(&value)?),
-            "consul-auth" | "auth" => consul.login = Some(value::login(&value)),
-            // What has no effect may have any value.
-            _ => {}
+            "dry" => self.dry = given == "true",
+            "parse-only" => self.parse_only = given == "true",
+            "template" => settings.templates.push(value::template(&given)?),
+            "config" => self.configs.push(given.into()),
+            "wait" => settings.wait = Some(value::wait(&given)?),
+            "default-left-delimiter" => settings.left_delimiter = Some(given),
+            "default-right-delimiter" => settings.right_delimiter = Some(given),
+            "consul-addr" | "consul" => settings.consul.address = Some(given),
+            "consul-auth" | "auth" => settings.consul.login = Some(value::login(&given)),
+            "consul-ssl" | "ssl" => settings.consul.tls.enabled = Some(given == "true"),
+            "etcd" => settings.etcd.endpoints.push(given),
+            "exec" => settings.exec.command = Some(Command::Shell(given)),
+            "log-level" => settings.log_level = Some(value::level(&given)?),
+            // What no table has is without effect, and may have any value; a test goes through them.
+            _ => return keep(settings, &name.replace('-', "_"), &given).map(drop),
         }
         Ok(())
     }
+}
+
+/// Keeps a setting that has the same name in files. `false`: there is none.
+fn keep(settings: &mut Settings, name: &str, given: &str) -> Result<bool, String> {
+    // What is said of Consul was once said without its name.
+    let of_consul = name.strip_prefix("consul_").unwrap_or(name);
+    if let Some(name) = name.strip_prefix("exec_") {
+        return field::keep(field::EXEC, &mut settings.exec, name, given);
+    }
+    if let Some(name) = of_consul.strip_prefix("ssl_") {
+        return field::keep(field::TLS, &mut settings.consul.tls, name, given);
+    }
+    Ok(field::keep(field::CONSUL, &mut settings.consul, of_consul, given)?
+        || field::keep(field::SETTINGS, settings, name, given)?)
 }
 
 #[cfg(test)]
@@ -198,6 +186,12 @@ mod tests {
         ] {
             assert_eq!(words(line).unwrap_err(), error, "{line}");
         }
+    }
+
+    #[test]
+    fn flags_are_known_by_their_names() {
+        assert!(crate::has_flag("once") && crate::has_flag("consul"));
+        assert!(!crate::has_flag("reload") && !crate::has_flag(""));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::{
     settings::{ConsulSettings, EtcdSettings, TlsSettings},
@@ -71,41 +71,51 @@ fn consul_object(consul: &ConsulSettings, environment: &BTreeMap<String, String>
         Some(false) if !has_scheme => Some("http"),
         _ => None,
     };
-    said(json!({
-        "address": address, "token": token, "tokenFile": token_file, "namespace": namespace,
-        "scheme": scheme, "tls": tls_object(tls), "maxStale": max_stale.map(in_milliseconds),
-    }))
+    let mut object = said(&[
+        ("address", address),
+        ("token", &token),
+        ("tokenFile", token_file),
+        ("namespace", namespace),
+        ("scheme", &scheme.map(str::to_owned)),
+        ("maxStale", &max_stale.map(in_milliseconds)),
+    ]);
+    object.extend(tls_object(tls));
+    Value::Object(object)
 }
 
 fn etcd_object(etcd: &EtcdSettings) -> Value {
     let EtcdSettings { endpoints, prefix, username, password, tls } = etcd;
-    said(json!({
-        "endpoints": endpoints, "prefix": prefix, "username": username, "password": password,
-        "tls": tls_object(tls),
-    }))
+    let mut object = said(&[("prefix", prefix), ("username", username), ("password", password)]);
+    object.insert("endpoints".to_owned(), endpoints.clone().into());
+    object.extend(tls_object(tls));
+    Value::Object(object)
 }
 
-/// `None` if nothing is said, or if there is to be none.
-fn tls_object(tls: &TlsSettings) -> Option<Value> {
+/// With its name; `None` if nothing is said, or if there is to be none.
+fn tls_object(tls: &TlsSettings) -> Option<(String, Value)> {
     let TlsSettings { enabled, verify, ca_cert, ca_path, cert, key, server_name } = tls;
     if *enabled == Some(false) {
         return None;
     }
-    let files = [ca_cert, ca_path, cert, key, server_name].iter().any(|file| file.is_some());
-    // A certificate alone holds its key, too.
-    let key = key.as_ref().or(cert.as_ref());
-    (files || verify.is_some() || *enabled == Some(true)).then(|| {
-        said(json!({
-            "cafile": ca_cert, "capath": ca_path, "clientcert": cert, "clientkey": key,
-            "servername": server_name, "verify": verify,
-        }))
-    })
+    let mut object = said(&[
+        ("cafile", ca_cert),
+        ("capath", ca_path),
+        ("clientcert", cert),
+        // A certificate alone holds its key, too.
+        ("clientkey", if key.is_some() { key } else { cert }),
+        ("servername", server_name),
+    ]);
+    object.extend(verify.map(|verify| ("verify".to_owned(), verify.into())));
+    (!object.is_empty() || *enabled == Some(true)).then(|| ("tls".to_owned(), object.into()))
 }
 
-/// Without what nobody has said.
-fn said(mut object: Value) -> Value {
-    if let Value::Object(members) = &mut object {
-        members.retain(|_, value| !value.is_null());
+/// An object of those that somebody has said.
+fn said(texts: &[(&str, &Option<String>)]) -> Map<String, Value> {
+    let mut object = Map::new();
+    for (name, text) in texts {
+        if let Some(text) = text {
+            object.insert((*name).to_owned(), text.as_str().into());
+        }
     }
     object
 }

@@ -48,22 +48,27 @@ pub(crate) fn environment(
 
 /// Whether `*` and `?` of a pattern can stand for what a name has in their places.
 fn matches(pattern: &str, name: &str) -> bool {
-    let mut pattern_rest = pattern.chars();
-    let Some(first) = pattern_rest.next() else { return name.is_empty() };
-    let mut name_rest = name.chars();
-    match first {
-        '*' => {
-            let rest = pattern_rest.as_str();
-            let mut tails = name.char_indices().map(|(index, _)| index).chain([name.len()]);
-            tails.any(|index| name.get(index..).is_some_and(|tail| matches(rest, tail)))
-        }
-        first => match name_rest.next() {
-            Some(char) if first == '?' || first == char => {
-                matches(pattern_rest.as_str(), name_rest.as_str())
-            }
-            _ => false,
-        },
+    // Which beginnings of the name, the shortest first, the pattern up to here can stand for.
+    let mut stands = vec![false; name.chars().count().saturating_add(1)];
+    if let Some(nothing) = stands.first_mut() {
+        *nothing = true;
     }
+    for sign in pattern.chars() {
+        let mut next = Vec::with_capacity(stands.len());
+        if sign == '*' {
+            let mut shorter = false;
+            next.extend(stands.iter().map(|stands| {
+                shorter |= stands;
+                shorter
+            }));
+        } else {
+            next.push(false);
+            let signs = stands.iter().zip(name.chars());
+            next.extend(signs.map(|(stands, char)| *stands && (sign == '?' || sign == char)));
+        }
+        stands = next;
+    }
+    stands.last() == Some(&true)
 }
 
 #[cfg(test)]
@@ -97,6 +102,18 @@ mod tests {
             ..all
         };
         assert_eq!(names(&some), ["A", "CONSUL_HTTP_ADDR", "PATH"]);
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, name) in [("", ""), ("*", ""), ("**", "a"), ("a*c", "ac"), ("*?", "ä")] {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [("", "a"), ("a", ""), ("?", ""), ("a*c", "acb"), ("ab", "a")] {
+            assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+        // Trying all that each could stand for would take longer than anybody lives.
+        assert!(!matches(&format!("{}c", "*a".repeat(50)), &"ab".repeat(500)));
     }
 
     #[test]

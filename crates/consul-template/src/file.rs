@@ -8,7 +8,7 @@ use std::{
 use config::json5;
 
 use crate::{
-    hcl,
+    field, hcl,
     settings::{
         Command, ConsulSettings, EnvironmentSettings, ExecSettings, Settings, TemplateSettings,
         TlsSettings,
@@ -66,15 +66,18 @@ fn files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     if !fs::metadata(path)?.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let mut entries = fs::read_dir(path)?.collect::<Result<Vec<_>, _>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name();
+        names.insert(names.partition_point(|before| *before < name), name);
+    }
     let mut found = Vec::new();
-    for entry in entries {
-        let kind = entry.file_type()?;
+    for path in names.iter().map(|name| path.join(name)) {
+        let kind = fs::symlink_metadata(&path)?.file_type();
         if kind.is_dir() {
-            found.extend(files(&entry.path())?);
+            found.extend(files(&path)?);
         } else if kind.is_file() {
-            found.push(entry.path());
+            found.push(path);
         }
     }
     Ok(found)
@@ -90,7 +93,7 @@ fn text(path: &Path) -> Result<String, String> {
 }
 
 /// Reads one file: what is wrong, and what it says.
-fn read(path: &Path, text: &str) -> (Vec<String>, Loaded) {
+pub(crate) fn read(path: &Path, text: &str) -> (Vec<String>, Loaded) {
     let report = Report::new(path.display().to_string(), text);
     let node = if text.trim_start().starts_with('{') {
         json5::parse(text).map_err(|error| report.problem(error.span.start, error.to_string())).ok()
@@ -108,34 +111,21 @@ fn read(path: &Path, text: &str) -> (Vec<String>, Loaded) {
 }
 
 fn settings(mut root: Stanza<'_>) -> Settings {
-    let mut settings = Settings {
-        once: root.take("once").and_then(|once| once.boolean()),
-        wait: wait(&mut root),
-        reload_signal: root.take("reload_signal").and_then(|signal| signal.read(value::signal)),
-        kill_signal: root.take("kill_signal").and_then(|signal| signal.read(value::signal)),
-        pid_file: root.take("pid_file").and_then(|path| path.some_text()).map(PathBuf::from),
-        log_level: root.take("log_level").and_then(|level| level.read(value::level)),
-        ..Settings::default()
-    };
+    let mut settings = Settings::default();
+    root.read(field::SETTINGS, &mut settings);
+    settings.wait = wait(&mut root);
+    settings.log_level = root.take("log_level").and_then(|level| level.read(value::level));
     for delimiters in root.stanzas("default_delimiters") {
         (settings.left_delimiter, settings.right_delimiter) = delimiters_of(delimiters);
     }
-    // What stands beside is older than the stanza, which wins.
-    let mut consul = ConsulSettings {
-        token: root.take("token").and_then(|token| token.some_text()),
-        max_stale: root.take("max_stale").and_then(|longest| longest.duration()),
-        ..ConsulSettings::default()
-    };
     for stanza in root.stanzas("ssl") {
-        consul.tls.merge(tls(stanza));
+        settings.consul.tls.merge(tls(stanza));
     }
-    consul.login = root.stanzas("auth").into_iter().filter_map(login).last();
-    settings.consul = consul;
+    settings.consul.login = root.stanzas("auth").into_iter().filter_map(login).last();
     for setting in root.all("consul") {
         if setting.is_stanza() {
             for stanza in setting.stanzas() {
-                let consul = self::consul(stanza);
-                settings.merge(Settings { consul, ..Settings::default() });
+                settings.consul.merge(consul(stanza));
             }
         } else if let Some(address) = setting.some_text() {
             settings.consul.address = Some(address);
@@ -148,12 +138,12 @@ fn settings(mut root: Stanza<'_>) -> Settings {
         settings.templates.push(template(stanza));
     }
     for setting in root.all("exec") {
-        let exec = match setting.is_stanza() {
-            true => setting.stanzas().into_iter().map(exec).collect(),
-            false => vec![ExecSettings { command: command(&setting), ..ExecSettings::default() }],
-        };
-        for exec in exec {
-            settings.merge(Settings { exec, ..Settings::default() });
+        if setting.is_stanza() {
+            for stanza in setting.stanzas() {
+                settings.exec.merge(exec(stanza));
+            }
+        } else if let Some(command) = command(&setting) {
+            settings.exec.command = Some(command);
         }
     }
     for name in ["vault", "nomad"] {
@@ -221,14 +211,8 @@ fn delimiters_of(mut stanza: Stanza<'_>) -> (Option<String>, Option<String>) {
 }
 
 fn consul(mut stanza: Stanza<'_>) -> ConsulSettings {
-    let mut text = |key| stanza.take(key).and_then(|text| text.some_text());
-    let mut consul = ConsulSettings {
-        address: text("address"),
-        token: text("token"),
-        token_file: text("token_file"),
-        namespace: text("namespace"),
-        ..ConsulSettings::default()
-    };
+    let mut consul = ConsulSettings::default();
+    stanza.read(field::CONSUL, &mut consul);
     for stanza in stanza.stanzas("ssl") {
         consul.tls.merge(tls(stanza));
     }
@@ -255,17 +239,8 @@ fn login(mut stanza: Stanza<'_>) -> Option<(String, String)> {
 }
 
 fn tls(mut stanza: Stanza<'_>) -> TlsSettings {
-    let (enabled, verify) = (stanza.take("enabled"), stanza.take("verify"));
-    let mut text = |key| stanza.take(key).and_then(|text| text.some_text());
-    let tls = TlsSettings {
-        enabled: enabled.and_then(|enabled| enabled.boolean()),
-        verify: verify.and_then(|verify| verify.boolean()),
-        ca_cert: text("ca_cert"),
-        ca_path: text("ca_path"),
-        cert: text("cert"),
-        key: text("key"),
-        server_name: text("server_name"),
-    };
+    let mut tls = TlsSettings::default();
+    stanza.read(field::TLS, &mut tls);
     stanza.finish();
     tls
 }
@@ -282,10 +257,7 @@ fn etcd(setting: &Setting<'_>, settings: &mut Settings) {
             Some(endpoints) => etcd.endpoints = endpoints.texts(),
             None => stanza.problem("\"endpoints\" is missing: want URLs like \"http://etcd:2379\""),
         }
-        let mut text = |key| stanza.take(key).and_then(|text| text.some_text());
-        etcd.prefix = text("prefix");
-        etcd.username = text("username");
-        etcd.password = text("password");
+        stanza.read(field::ETCD, etcd);
         for stanza in stanza.stanzas("ssl") {
             etcd.tls.merge(tls(stanza));
         }
@@ -295,11 +267,7 @@ fn etcd(setting: &Setting<'_>, settings: &mut Settings) {
 
 fn template(mut stanza: Stanza<'_>) -> TemplateSettings {
     let mut template = TemplateSettings { wait: wait(&mut stanza), ..TemplateSettings::default() };
-    let mut text = |key| stanza.take(key).and_then(|text| text.some_text());
-    template.source = text("source").map(PathBuf::from);
-    template.destination = text("destination").map(PathBuf::from);
-    template.left_delimiter = text("left_delimiter");
-    template.right_delimiter = text("right_delimiter");
+    stanza.read(field::TEMPLATE, &mut template);
     template.contents = stanza.take("contents").and_then(|contents| contents.text());
     let mut who = |keys: [&'static str; 2]| {
         let given = keys.into_iter().filter_map(|key| stanza.take(key)).last();
@@ -309,15 +277,9 @@ fn template(mut stanza: Stanza<'_>) -> TemplateSettings {
     template.group = who(["gid", "group"]);
     template.mode = stanza.take("perms").and_then(|perms| mode(&perms));
     template.command = stanza.take("command").and_then(|setting| command(&setting));
-    template.command_timeout =
-        stanza.take("command_timeout").and_then(|timeout| timeout.duration());
     for exec in stanza.stanzas("exec") {
         template_exec(exec, &mut template);
     }
-    let mut boolean = |key| stanza.take(key).and_then(|setting| setting.boolean());
-    template.backup = boolean("backup");
-    template.create_dest_dirs = boolean("create_dest_dirs");
-    template.error_on_missing_key = boolean("error_on_missing_key");
     for key in ["function_denylist", "function_blacklist"] {
         template.denied.extend(stanza.take(key).map(|names| names.texts()).unwrap_or_default());
     }
@@ -394,14 +356,9 @@ fn mode(setting: &Setting<'_>) -> Option<u32> {
 }
 
 fn exec(mut stanza: Stanza<'_>) -> ExecSettings {
-    let mut exec = ExecSettings {
-        command: stanza.take("command").and_then(|setting| command(&setting)),
-        reload_signal: stanza.take("reload_signal").and_then(|signal| signal.read(value::signal)),
-        kill_signal: stanza.take("kill_signal").and_then(|signal| signal.read(value::signal)),
-        kill_timeout: stanza.take("kill_timeout").and_then(|timeout| timeout.duration()),
-        splay: stanza.take("splay").and_then(|splay| splay.duration()),
-        ..ExecSettings::default()
-    };
+    let mut exec = ExecSettings::default();
+    stanza.read(field::EXEC, &mut exec);
+    exec.command = stanza.take("command").and_then(|setting| command(&setting));
     for env in stanza.stanzas("env") {
         exec.environment = environment(env);
     }
@@ -431,4 +388,35 @@ fn environment(mut stanza: Stanza<'_>) -> EnvironmentSettings {
     };
     stanza.finish();
     environment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_a_folder_come_by_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let names: Vec<String> = (10..40).map(|number| format!("{number}.hcl")).collect();
+        // Made in an order of which no folder knows anything.
+        for index in 0..names.len() {
+            fs::write(folder.path().join(&names[index * 7 % names.len()]), "").unwrap();
+        }
+        fs::create_dir(folder.path().join("20")).unwrap();
+        fs::write(folder.path().join("20/below"), "").unwrap();
+        let found = files(folder.path()).unwrap();
+        let found: Vec<&Path> =
+            found.iter().map(|path| path.strip_prefix(folder.path()).unwrap()).collect();
+        let mut expected: Vec<&Path> = names.iter().map(Path::new).collect();
+        expected.insert(10, Path::new("20/below"));
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn there_is_an_end_to_what_is_told() {
+        let many: String = (0..300).map(|number| format!("a{number} = 1\n")).collect();
+        let problems = read(Path::new("f"), &many).0;
+        assert_eq!(problems.len(), 100);
+        assert!(problems[99].starts_with("f:100:1:"), "{}", problems[99]);
+    }
 }

@@ -7,6 +7,8 @@
 //! A value that is wrong is passed over, and what follows is read; after a mistake in the structure
 //! nothing that follows can be trusted.
 
+use std::borrow::Cow;
+
 use config::json5::{Member, Node, Span, Value};
 
 mod text;
@@ -170,10 +172,9 @@ impl<'a> Parser<'a> {
             self.blank()?;
             self.value(depth)?
         } else {
-            let message = format!(
-                "{} cannot stand behind {key}: want {key} = VALUE or {key} {{ … }}",
-                self.found()
-            );
+            let (found, key) = (self.found(), shown(&key));
+            let message =
+                format!("{found} cannot stand behind {key}: want {key} = VALUE or {key} {{ … }}");
             return self.lost(self.position, message);
         };
         Ok(Some(value.map(|value| Member { key, key_span, value })))
@@ -200,6 +201,7 @@ impl<'a> Parser<'a> {
         let start = self.position;
         self.key()?;
         self.blank()?;
+        let key = shown(key);
         if self.peek() != Some('{') {
             let message = format!("is no value of {key}: want {key} = VALUE or {key} {{ … }}");
             return self.lost(start, message);
@@ -211,8 +213,7 @@ impl<'a> Parser<'a> {
     /// Letters, digits and what may stand between them.
     fn word(&mut self) -> &'a str {
         let rest = self.rest();
-        let is_in = |char: char| char.is_alphanumeric() || matches!(char, '_' | '-' | '.');
-        let length = rest.find(|char: char| !is_in(char)).unwrap_or(rest.len());
+        let length = rest.find(|char: char| !is_in_name(char)).unwrap_or(rest.len());
         self.go(self.position + length);
         rest.get(..length).unwrap_or("")
     }
@@ -308,6 +309,20 @@ impl<'a> Parser<'a> {
             }
         }
     }
+}
+
+/// The name of a setting for a message: as it is, if it could stand without quotes. Others may do
+/// something to a terminal.
+fn shown(key: &str) -> Cow<'_, str> {
+    match !key.is_empty() && key.chars().all(is_in_name) {
+        true => Cow::Borrowed(key),
+        false => Cow::Owned(format!("{key:?}")),
+    }
+}
+
+/// What may stand in the name of a setting.
+fn is_in_name(char: char) -> bool {
+    char.is_alphanumeric() || matches!(char, '_' | '-' | '.')
 }
 
 /// What the name of a setting begins with.

@@ -2,10 +2,11 @@
 //!
 //! # Theory of operation
 //! Flags (`table`, `arguments`) and files (`file`, in HCL or JSON) say the same kind of things
-//! (`settings`); laid over each other they become a `plan`, where everything that is wrong with
-//! them is said at once. The `runner` then has one loop: a [`render::Renderer`] keeps the files and
-//! tells of changes, commands follow these one after another (`hooks`), a program may run
-//! `beside`, and signals end it all, or have everything read again. A bad reload changes nothing.
+//! (`settings`, of which `field` has those that are one value); laid over each other they become a
+//! `plan`, where everything that is wrong with them is said at once. The `runner` then has one
+//! loop: a [`render::Renderer`] keeps the files and tells of changes, commands follow these one
+//! after another (`hooks`), a program may run `beside`, and signals end it all, or have everything
+//! read again. A bad reload changes nothing.
 //!
 //! It may be PID 1 of its container: orphans are reaped, and signals that arrive early are heard.
 
@@ -14,6 +15,7 @@ mod beside;
 mod catalog_settings;
 mod environment;
 mod exit;
+mod field;
 mod file;
 mod hcl;
 mod help;
@@ -56,10 +58,31 @@ pub fn main(words: Result<Vec<String>, OsString>) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Says what is wrong on stderr, the program's name before each line. If even that cannot be written,
-/// the exit code has to do.
+/// Whether this program has a flag of that name, which another that was given it may want to say.
+#[must_use]
+pub fn has_flag(name: &str) -> bool {
+    table::FLAGS.iter().flat_map(|group| group.flags).any(|flag| flag.name == name)
+}
+
+/// What a file of this name and text says, for the fuzzer.
+///
+/// # Errors
+/// Everything that is wrong with it.
+#[cfg(fuzzing)]
+pub fn settings_of(
+    name: &str,
+    text: &str,
+) -> Result<impl PartialEq + std::fmt::Debug + use<>, Vec<String>> {
+    let (problems, loaded) = file::read(std::path::Path::new(name), text);
+    let file::Loaded { settings, warnings } = loaded;
+    if problems.is_empty() { Ok((settings, warnings.len())) } else { Err(problems) }
+}
+
+/// Says what is wrong on stderr, the program's name before each line, which stands for the one that
+/// Go puts before errors of templates. If even that cannot be written, the exit code has to do.
 fn complain(problems: &str) {
     for problem in problems.lines() {
+        let problem = problem.strip_prefix("template: ").unwrap_or(problem);
         let _ = writeln!(std::io::stderr(), "consul-template: {problem}");
     }
 }

@@ -1,11 +1,6 @@
 //! What is to be done: settings of flags and files together, and all that can be wrong with them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ffi::OsString,
-    path::PathBuf,
-    time::Duration,
-};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 
 use config::one_of;
 use log::LevelFilter;
@@ -150,9 +145,11 @@ struct Maker<'a> {
 impl Maker<'_> {
     fn templates(&mut self) -> Vec<(Template, Option<Hook>, Option<PathBuf>)> {
         let settings = self.settings;
-        let mut destinations = BTreeSet::new();
+        let mut destinations = Vec::new();
         for path in settings.templates.iter().filter_map(|one| one.destination.as_ref()) {
-            if !destinations.insert(path) {
+            let is_new = !destinations.contains(&path);
+            destinations.push(path);
+            if !is_new {
                 let path = path.display();
                 self.problems
                     .push(format!("{path}: is the destination of two templates: want one"));

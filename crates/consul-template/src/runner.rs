@@ -1,7 +1,6 @@
 //! The run: one loop that hears of texts, exits, signals and times, and does what follows.
 
 use std::{
-    collections::BTreeSet,
     io::Write as _,
     path::Path,
     sync::Arc,
@@ -42,7 +41,8 @@ pub(crate) struct Runner {
     signals: Signals,
     hooks: Hooks,
     beside: Option<Beside>,
-    rendered: BTreeSet<TemplateId>,
+    /// Whether it is rendered, for each template.
+    rendered: Vec<bool>,
     /// When to say what is missing.
     complaint: Option<Instant>,
     ending: Option<Ending>,
@@ -73,6 +73,7 @@ impl Runner {
         let pid_file = plan.pid_file.as_deref().map(pid_file).transpose()?;
         let (catalog, renderer) = renderer(&plan, &surroundings)?;
         let beside = plan.exec.clone().map(Beside::new);
+        let rendered = vec![false; plan.templates.len()];
         Ok(Runner {
             arguments,
             surroundings,
@@ -83,7 +84,7 @@ impl Runner {
             signals,
             hooks: Hooks::default(),
             beside,
-            rendered: BTreeSet::new(),
+            rendered,
             complaint: Some(later(Instant::now(), PATIENCE)),
             ending: None,
             pid_file,
@@ -118,7 +119,7 @@ impl Runner {
             self.fail(&problem);
             return self.advance();
         }
-        if self.rendered.len() < self.plan.templates.len() || !self.is_quiet() {
+        if !self.is_rendered() || !self.is_quiet() {
             return None;
         }
         if !self.hooks.is_idle() {
@@ -151,6 +152,17 @@ impl Runner {
         None
     }
 
+    /// Whether all are rendered.
+    fn is_rendered(&self) -> bool {
+        self.rendered.iter().all(|is| *is)
+    }
+
+    fn count(&mut self, TemplateId(index): TemplateId) {
+        if let Some(is) = self.rendered.get_mut(index) {
+            *is = true;
+        }
+    }
+
     /// Whether no more changes are about to be told.
     fn is_quiet(&self) -> bool {
         !self.renderer.as_ref().is_some_and(Renderer::is_busy)
@@ -159,7 +171,7 @@ impl Runner {
     fn heard(&mut self, event: Event) {
         match event {
             Event::Rendered(id, outcome) => {
-                self.rendered.insert(id);
+                self.count(id);
                 let name = self.name(id);
                 match outcome {
                     Outcome::Replaced => log::info!("{name}: rendered"),
@@ -170,7 +182,7 @@ impl Runner {
                 }
             }
             Event::Printed(id, text) => {
-                self.rendered.insert(id);
+                self.count(id);
                 let heading = self.plan.headings.get(id.0).and_then(Option::as_deref);
                 if let Err(error) = print(heading, &text) {
                     self.fail(&format!("cannot print: {error}"));
@@ -247,8 +259,8 @@ impl Runner {
             || is(self.plan.kill_signal)
             || (signal == Signal::SIGQUIT && !has_beside)
         {
-            let is_done = self.rendered.len() >= self.plan.templates.len();
-            let code = if self.plan.once && !is_done { exit::INTERRUPTED } else { exit::OK };
+            let code =
+                if self.plan.once && !self.is_rendered() { exit::INTERRUPTED } else { exit::OK };
             if code == exit::INTERRUPTED {
                 self.say_what_is_missing();
                 log::error!("{signal}: not everything is rendered");
@@ -260,7 +272,7 @@ impl Runner {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let look = self.hooks.is_waiting() || self.rendered.len() >= self.plan.templates.len();
+        let look = self.hooks.is_waiting() || self.is_rendered();
         let look = (look && !self.is_quiet()).then(|| later(Instant::now(), LOOK));
         let beside = self.beside.as_ref().and_then(Beside::deadline);
         [look, self.hooks.deadline(), beside, self.complaint].into_iter().flatten().min()
@@ -304,7 +316,10 @@ impl Runner {
         let (plan, (catalog, renderer)) = match next {
             Ok(next) => next,
             Err(problem) => {
-                log::error!("nothing has changed: {problem}");
+                // One entry for each.
+                for problem in problem.lines() {
+                    log::error!("nothing has changed: {problem}");
+                }
                 return;
             }
         };
@@ -339,7 +354,7 @@ impl Runner {
         self.plan = plan;
         self.catalog = catalog;
         self.renderer = Some(renderer);
-        self.rendered.clear();
+        self.rendered = vec![false; self.plan.templates.len()];
         self.complaint = Some(later(Instant::now(), PATIENCE));
     }
 

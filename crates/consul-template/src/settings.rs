@@ -180,7 +180,7 @@ impl Settings {
 }
 
 impl ConsulSettings {
-    fn merge(&mut self, later: ConsulSettings) {
+    pub(crate) fn merge(&mut self, later: ConsulSettings) {
         let ConsulSettings { address, token, token_file, login, namespace, tls, max_stale } = later;
         over(&mut self.address, address);
         // One of the two is the token.
@@ -221,7 +221,7 @@ impl EtcdSettings {
 }
 
 impl ExecSettings {
-    fn merge(&mut self, later: ExecSettings) {
+    pub(crate) fn merge(&mut self, later: ExecSettings) {
         let ExecSettings { command, environment, reload_signal, kill_signal, kill_timeout, splay } =
             later;
         over(&mut self.command, command);

@@ -1,17 +1,26 @@
 //! Reading a tree of settings into what we know, and saying everything that is wrong with it.
 
-use std::{cell::RefCell, time::Duration};
+use std::{cell::RefCell, path::PathBuf, time::Duration};
 
 use config::{
     did_you_mean,
     json5::{Member, Node, Position, Span, Value},
 };
 
+use crate::{
+    field::{Field, Fields},
+    value,
+};
+
+/// More mistakes than this are not told: a file with so many is none of settings.
+const MOST: usize = 100;
+
 /// Collects what is wrong with one file.
 pub(crate) struct Report<'a> {
     /// The file's path.
     name: String,
     text: &'a str,
+    /// In the order of the text.
     problems: RefCell<Vec<(usize, String)>>,
     warnings: RefCell<Vec<String>>,
 }
@@ -23,7 +32,11 @@ impl<'a> Report<'a> {
 
     /// Something is wrong at this byte.
     pub(crate) fn problem(&self, offset: usize, message: impl Into<String>) {
-        self.problems.borrow_mut().push((offset, message.into()));
+        let mut problems = self.problems.borrow_mut();
+        if problems.len() < MOST {
+            let behind = problems.partition_point(|(before, _)| *before <= offset);
+            problems.insert(behind, (offset, message.into()));
+        }
     }
 
     fn warn(&self, offset: usize, message: &str) {
@@ -35,10 +48,9 @@ impl<'a> Report<'a> {
         format!("{}:{line}:{column}: {message}", self.name)
     }
 
-    /// Problems in the order of the text, and warnings.
+    /// Problems, and warnings.
     pub(crate) fn finish(self) -> (Vec<String>, Vec<String>) {
-        let mut problems = self.problems.take();
-        problems.sort_by_key(|(offset, _)| *offset);
+        let problems = self.problems.take();
         let problems = problems.iter().map(|(offset, text)| self.place(*offset, text)).collect();
         (problems, self.warnings.take())
     }
@@ -116,7 +128,7 @@ impl<'a> Setting<'a> {
             self.refuse("is no duration: want a text with a unit, such as \"5s\"");
             return None;
         }
-        self.read(crate::value::duration)
+        self.read(value::duration)
     }
 
     /// A list of texts; one alone will do.
@@ -223,6 +235,22 @@ impl<'a> Stanza<'a> {
     /// The setting of this name; the last one, if there are several.
     pub(crate) fn take(&mut self, key: &'static str) -> Option<Setting<'a>> {
         self.all(key).pop()
+    }
+
+    /// Reads all that are one value each. Not inlined: the code is the same for all, and kept once.
+    #[inline(never)]
+    pub(crate) fn read<T>(&mut self, fields: Fields<T>, into: &mut T) {
+        for (key, field) in fields {
+            if let Some(setting) = self.take(key) {
+                match field {
+                    Field::Text(at) => *at(into) = setting.some_text(),
+                    Field::Path(at) => *at(into) = setting.some_text().map(PathBuf::from),
+                    Field::Switch(at) => *at(into) = setting.boolean(),
+                    Field::Duration(at) => *at(into) = setting.duration(),
+                    Field::Signal(at) => *at(into) = setting.read(value::signal),
+                }
+            }
+        }
     }
 
     /// The stanzas of this name, however they are spelt.

@@ -1,14 +1,17 @@
 //! The agent's JSON.
 
 pub(super) mod finding;
+mod object;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use catalog::{
     Error, Holder, Instance, Registered, Registration, Session, SessionTerms, Status, Token, base64,
 };
+
+use object::objects;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -45,59 +48,6 @@ struct UpdateOut<'a> {
     output: &'a str,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ServiceIn {
-    #[serde(rename = "ID")]
-    id: String,
-    service: String,
-    #[serde(default)]
-    address: String,
-    // Consul takes any integer.
-    #[serde(default)]
-    port: i64,
-    // Go writes an empty list or map as null.
-    #[serde(default)]
-    tags: Option<Vec<String>>,
-    #[serde(default)]
-    meta: Option<BTreeMap<String, String>>,
-    #[serde(default)]
-    weights: WeightsIn,
-    #[serde(default)]
-    enable_tag_override: bool,
-}
-
-/// How Consul weighs a service that says nothing.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct WeightsIn {
-    passing: i64,
-    warning: i64,
-}
-
-impl Default for WeightsIn {
-    fn default() -> Self {
-        WeightsIn { passing: 1, warning: 1 }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct EntryIn {
-    #[serde(default)]
-    node: NodeIn,
-    service: ServiceIn,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase")]
-struct NodeIn {
-    #[serde(default)]
-    node: String,
-    #[serde(default)]
-    address: String,
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct SessionOut<'a> {
@@ -109,29 +59,61 @@ struct SessionOut<'a> {
     checks: [&'static str; 0],
 }
 
-#[derive(Deserialize)]
-struct SessionIn {
-    #[serde(rename = "ID")]
-    id: String,
-}
+objects! {
+    struct ServiceIn {
+        needs {
+            "ID" => id: String,
+            "Service" => service: String,
+        }
+        takes {
+            "Address" => address: String,
+            // Consul takes any integer.
+            "Port" => port: i64,
+            "Tags" => tags: Vec<String>,
+            "Meta" => meta: BTreeMap<String, String>,
+            "Weights" => weights: Option<WeightsIn>,
+            "EnableTagOverride" => enable_tag_override: bool,
+        }
+    }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct PairIn {
-    key: String,
-    // Go writes an empty value as null.
-    #[serde(default)]
-    value: Option<String>,
-    #[serde(default)]
-    session: Option<String>,
-    #[serde(default)]
-    lock_index: u64,
-    #[serde(default)]
-    flags: u64,
-    #[serde(default)]
-    create_index: u64,
-    #[serde(default)]
-    modify_index: u64,
+    struct WeightsIn {
+        needs {
+            "Passing" => passing: i64,
+            "Warning" => warning: i64,
+        }
+        takes {}
+    }
+
+    struct EntryIn {
+        needs { "Service" => service: ServiceIn }
+        takes { "Node" => node: NodeIn }
+    }
+
+    #[derive(Default)]
+    struct NodeIn {
+        needs {}
+        takes {
+            "Node" => node: String,
+            "Address" => address: String,
+        }
+    }
+
+    struct SessionIn {
+        needs { "ID" => id: String }
+        takes {}
+    }
+
+    struct PairIn {
+        needs { "Key" => key: String }
+        takes {
+            "Value" => value: String,
+            "Session" => session: String,
+            "LockIndex" => lock_index: u64,
+            "Flags" => flags: u64,
+            "CreateIndex" => create_index: u64,
+            "ModifyIndex" => modify_index: u64,
+        }
+    }
 }
 
 /// Body of `agent/service/register`.
@@ -167,8 +149,8 @@ pub(super) fn registered(body: &[u8]) -> Result<Registered, Error> {
         name: found.service,
         address: found.address,
         port: port(found.port),
-        tags: found.tags.unwrap_or_default(),
-        meta: found.meta.unwrap_or_default(),
+        tags: found.tags,
+        meta: found.meta,
     })
 }
 
@@ -181,8 +163,8 @@ pub(super) fn instances(body: &[u8]) -> Result<Vec<Instance>, Error> {
         // A service without an address is where its node is.
         address: if service.address.is_empty() { node.address } else { service.address },
         port: port(service.port),
-        tags: service.tags.unwrap_or_default(),
-        meta: service.meta.unwrap_or_default(),
+        tags: service.tags,
+        meta: service.meta,
         node: node.node,
     };
     Ok(found.into_iter().map(instance).collect())
@@ -190,10 +172,11 @@ pub(super) fn instances(body: &[u8]) -> Result<Vec<Instance>, Error> {
 
 /// Answer of `kv/KEY` for a lock.
 pub(super) fn holder(body: &[u8]) -> Result<Option<Holder>, Error> {
-    let Some(mut pair) = pairs(body)?.pop() else { return Ok(None) };
-    let Some(session) = pair.session.take() else { return Ok(None) };
+    let Some(pair) = pairs(body)?.pop().filter(|pair| !pair.session.is_empty()) else {
+        return Ok(None);
+    };
     let value = value(&pair)?;
-    Ok(Some(Holder { session: Session(session), token: Token(pair.lock_index), value }))
+    Ok(Some(Holder { session: Session(pair.session), token: Token(pair.lock_index), value }))
 }
 
 fn pairs(body: &[u8]) -> Result<Vec<PairIn>, Error> {
@@ -201,7 +184,7 @@ fn pairs(body: &[u8]) -> Result<Vec<PairIn>, Error> {
 }
 
 fn value(pair: &PairIn) -> Result<Vec<u8>, Error> {
-    base64::decode(pair.value.as_deref().unwrap_or_default()).ok_or_else(|| {
+    base64::decode(&pair.value).ok_or_else(|| {
         Error::Failed(format!("the answer makes no sense: the value of {} is no base64", pair.key))
     })
 }

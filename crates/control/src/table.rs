@@ -10,7 +10,7 @@ use crate::wire::{
     ServiceStatus, Status, TemplateState, TemplateStatus, WatchStatus,
 };
 
-/// So many lines of a failed check's output are shown: the last ones.
+/// So many lines of the output of a check that has not passed are shown: the last ones.
 const OUTPUT: usize = 5;
 /// So many instances of a watch are shown.
 const INSTANCES: usize = 10;
@@ -178,8 +178,9 @@ fn jobs(page: &mut Page, jobs: &[JobStatus], now: SystemTime) {
                 health.map_or_else(Cell::none, |health| checked(health, now)),
                 job.service.as_ref().map_or_else(Cell::none, service),
             ];
-            let failed = health.filter(|health| health.status == Health::Unhealthy);
-            Row { cells, below: failed.map(|failed| tail(&failed.output)).unwrap_or_default() }
+            // Failures that do not count yet are the reason why nothing is known.
+            let open = health.filter(|health| health.status != Health::Healthy);
+            Row { cells, below: open.map(|open| tail(&open.output)).unwrap_or_default() }
         })
         .collect();
     page.table(&JOBS, &rows);

@@ -1,5 +1,6 @@
 //! Evaluates pipelines: the values behind actions.
 
+use crate::advice;
 use crate::builtins::{Builtin, Param};
 use crate::error::ExecError;
 use crate::exec::{At, Exec};
@@ -102,7 +103,7 @@ impl<'t> Exec<'t, '_> {
     pub(crate) fn pipeline(&mut self, dot: &Item, pipe: &'t Pipe) -> Evaluated<Item> {
         self.at(At::Pipe(pipe));
         let Some(_guard) = DepthGuard::enter() else {
-            return Err(self.error(&format!("exceeded maximum evaluation depth ({MAX_DEPTH})")));
+            return Err(self.error(format_args!("exceeded maximum evaluation depth ({MAX_DEPTH})")));
         };
         let mut last = None;
         for command in &pipe.commands {
@@ -141,7 +142,7 @@ impl<'t> Exec<'t, '_> {
         self.refuse_args(first, &args)?;
         match first {
             Expr::Dot(_) => Ok(dot.clone()),
-            Expr::Nil(_) => Err(self.error("nil is not a command")),
+            Expr::Nil(_) => Err(self.error(format_args!("nil is not a command"))),
             other => self.literal(other),
         }
     }
@@ -150,7 +151,7 @@ impl<'t> Exec<'t, '_> {
         if args.is_empty() {
             return Ok(());
         }
-        Err(self.error(&format!("can't give argument to non-function {first}")))
+        Err(self.error(format_args!("can't give argument to non-function {first}")))
     }
 
     /// The value of a constant where no type is asked for.
@@ -164,9 +165,9 @@ impl<'t> Exec<'t, '_> {
                     Value::Float(float)
                 }
                 Number { int: Some(int), .. } => Value::Int(int),
-                _ => return Err(self.error(&format!("{} overflows int", number.text))),
+                _ => return Err(self.error(format_args!("{} overflows int", number.text))),
             },
-            other => return Err(self.error(&format!("can't evaluate command {other}"))),
+            other => return Err(self.error(format_args!("can't evaluate command {other}"))),
         }))
     }
 
@@ -190,11 +191,11 @@ impl<'t> Exec<'t, '_> {
                     Expr::Identifier(_, name, callee) => {
                         self.callee(dot, callee, At::Expr(inner), name, Args::NONE)?
                     }
-                    other => return Err(self.error(&format!("can't evaluate command {other}"))),
+                    other => return Err(self.error(format_args!("can't evaluate command {other}"))),
                 };
                 (value, fields)
             }
-            other => return Err(self.error(&format!("can't evaluate command {other}"))),
+            other => return Err(self.error(format_args!("can't evaluate command {other}"))),
         };
         let Some((last, before)) = fields.split_last() else { return Ok(receiver) };
         self.spend(u64::try_from(before.len()).unwrap_or(u64::MAX))?;
@@ -215,11 +216,12 @@ impl<'t> Exec<'t, '_> {
     ) -> Evaluated<Item> {
         match &receiver.value {
             Value::Nil if receiver.boxed => {
-                return Err(self.error(&format!("nil pointer evaluating interface {{}}.{name}")));
+                return Err(
+                    self.error(format_args!("nil pointer evaluating interface {{}}.{name}"))
+                );
             }
             Value::Nil if self.missing_key() == MissingKey::Error => {
-                let message = format!("nil data; no entry for key {}", quoted(name));
-                return Err(self.error(&message));
+                return Err(self.error(format_args!("nil data; no entry for key {}", quoted(name))));
             }
             Value::Nil => return Ok(Item::none()),
             Value::Object(object) => {
@@ -229,16 +231,18 @@ impl<'t> Exec<'t, '_> {
                 }
                 if let Some(value) = object.field(name) {
                     if !args.is_empty() {
-                        let message =
-                            format!("{name} has arguments but cannot be invoked as function");
-                        return Err(self.error(&message));
+                        return Err(self.error(format_args!(
+                            "{name} has arguments but cannot be invoked as function"
+                        )));
                     }
                     return Ok(Item::result(value));
                 }
             }
             Value::Map(map) => {
                 if !args.is_empty() {
-                    return Err(self.error(&format!("{name} is not a method but has arguments")));
+                    return Err(
+                        self.error(format_args!("{name} is not a method but has arguments"))
+                    );
                 }
                 if let Some(value) = map.get(name) {
                     return Ok(Item::element(value.clone(), map.element()));
@@ -247,14 +251,15 @@ impl<'t> Exec<'t, '_> {
                     MissingKey::Default => Ok(Item::none()),
                     MissingKey::Zero => Ok(Item::element(map.element().zero(), map.element())),
                     MissingKey::Error => {
-                        Err(self.error(&format!("map has no entry for key {}", quoted(name))))
+                        Err(self.error(format_args!("map has no entry for key {}", quoted(name))))
                     }
                 };
             }
             _ => {}
         }
         let type_name = receiver.type_name();
-        Err(self.error(&format!("can't evaluate field {name} in type {type_name}")))
+        let error = self.error(format_args!("can't evaluate field {name} in type {type_name}"));
+        Err(error.advised(advice::missing_field(name, &receiver.value)))
     }
 
     fn callee(
@@ -285,13 +290,14 @@ impl<'t> Exec<'t, '_> {
         let count = written + usize::from(args.last.is_some());
         let (wanted, more) = callable.arity();
         if more && count < wanted {
-            let message =
-                format!("wrong number of args for {name}: want at least {wanted} got {written}");
-            return Err(self.error(&message));
+            return Err(self.error(format_args!(
+                "wrong number of args for {name}: want at least {wanted} got {written}"
+            )));
         }
         if !more && count != wanted {
-            let message = format!("wrong number of args for {name}: want {wanted} got {count}");
-            return Err(self.error(&message));
+            return Err(self.error(format_args!(
+                "wrong number of args for {name}: want {wanted} got {count}"
+            )));
         }
 
         if let Callable::Builtin(Builtin::And | Builtin::Or) = callable {
@@ -332,7 +338,7 @@ impl<'t> Exec<'t, '_> {
         });
         result.map_err(|error| {
             self.at(node);
-            self.error(&format!("error calling {name}: {error}"))
+            self.error(format_args!("error calling {name}: {error}"))
         })
     }
 
@@ -347,7 +353,7 @@ impl<'t> Exec<'t, '_> {
                     Param::Reflected => Ok(Item::none()),
                     Param::Typed(wanted) if wanted.can_be_nil() => Ok(Item::plain(wanted.zero())),
                     Param::Typed(wanted) => {
-                        Err(self.error(&format!("cannot assign nil to {wanted}")))
+                        Err(self.error(format_args!("cannot assign nil to {wanted}")))
                     }
                 };
             }
@@ -385,12 +391,14 @@ impl<'t> Exec<'t, '_> {
             Type::Uint => (number.and_then(|n| n.uint).map(Value::Uint), "unsigned integer"),
             Type::Float => (number.and_then(|n| n.float).map(Value::Float), "float"),
             Type::Any | Type::List(_) | Type::Map(_) | Type::Named(_) => {
-                return Err(self.error(&format!("can't handle {expr} for arg of type {wanted}")));
+                return Err(
+                    self.error(format_args!("can't handle {expr} for arg of type {wanted}"))
+                );
             }
         };
         match value {
             Some(value) => Ok(Item::plain(value)),
-            None => Err(self.error(&format!("expected {expected}; found {expr}"))),
+            None => Err(self.error(format_args!("expected {expected}; found {expr}"))),
         }
     }
 
@@ -404,11 +412,11 @@ impl<'t> Exec<'t, '_> {
             return if wanted.can_be_nil() {
                 Ok(Item::plain(wanted.zero()))
             } else {
-                Err(self.error(&format!("invalid value; expected {wanted}")))
+                Err(self.error(format_args!("invalid value; expected {wanted}")))
             };
         }
         let got = if item.value.is_nil() { item.type_name() } else { item.value.type_name() };
-        Err(self.error(&format!("wrong type for value; expected {wanted}; got {got}")))
+        Err(self.error(format_args!("wrong type for value; expected {wanted}; got {got}")))
     }
 }
 

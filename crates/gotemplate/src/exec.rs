@@ -218,7 +218,7 @@ impl<'t, 'o> Exec<'t, 'o> {
         self.steps = self.steps.saturating_add(steps);
         if self.steps > self.limits.steps {
             let limit = self.limits.steps;
-            return Err(self.error(&format!("takes too long: more than {limit} steps")));
+            return Err(self.error(format_args!("takes too long: more than {limit} steps")));
         }
         Ok(())
     }
@@ -227,11 +227,11 @@ impl<'t, 'o> Exec<'t, 'o> {
         self.spend(1)?;
         if self.output.len() > self.longest {
             let limit = self.limits.output;
-            return Err(self.error(&format!("too much output: more than {limit} bytes")));
+            return Err(self.error(format_args!("too much output: more than {limit} bytes")));
         }
         if self.frames.len() + self.variables.len() > MAX_OPEN {
-            let message = format!("too many open blocks and variables: more than {MAX_OPEN}");
-            return Err(self.error(&message));
+            return Err(self
+                .error(format_args!("too many open blocks and variables: more than {MAX_OPEN}")));
         }
         Ok(())
     }
@@ -247,7 +247,7 @@ impl<'t, 'o> Exec<'t, 'o> {
     }
 
     /// An error at the current node.
-    pub(crate) fn error(&self, message: &str) -> ExecError {
+    pub(crate) fn error(&self, message: fmt::Arguments<'_>) -> ExecError {
         let before = self.template.text.get(..self.at.pos()).unwrap_or("");
         let line = before.matches('\n').count().saturating_add(1);
         let column = before.rfind('\n').map_or(before.len(), |i| before.len() - i - 1);
@@ -256,11 +256,8 @@ impl<'t, 'o> Exec<'t, 'o> {
             "template: {}:{line}:{column}: executing {name} at <{}>: {message}",
             self.template.name, self.at
         );
-        ExecError {
-            message,
-            line: u32::try_from(line).unwrap_or(u32::MAX),
-            column: u32::try_from(column).unwrap_or(u32::MAX),
-        }
+        let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        ExecError::new(message, number(line), number(column))
     }
 
     // Variables.
@@ -286,7 +283,7 @@ impl<'t, 'o> Exec<'t, 'o> {
     fn find_variable(&mut self, name: &str) -> Result<usize, ExecError> {
         let own = self.variables.get(self.base..).unwrap_or(&[]);
         let Some(index) = own.iter().rposition(|(n, _)| *n == name) else {
-            return Err(self.error(&format!("undefined variable: {name}")));
+            return Err(self.error(format_args!("undefined variable: {name}")));
         };
         // As if names were bytes: there may be as many as the text can hold.
         let passed = own.len() - index;
@@ -419,12 +416,12 @@ impl<'t, 'o> Exec<'t, 'o> {
             Value::String(text) => self.output.push_str(text),
             Value::Func(function) => {
                 let type_name = function.type_name();
-                return Err(self.error(&format!("can't print {} of type {type_name}", self.at)));
+                return Err(self.error(format_args!("can't print {} of type {type_name}", self.at)));
             }
             value => {
                 let room = self.limits.output;
                 let text = gofmt::sprint_pointees(std::slice::from_ref(value), room);
-                let text = text.map_err(|error| self.error(&error))?;
+                let text = text.map_err(|error| self.error(format_args!("{error}")))?;
                 self.output.push_str(&text);
             }
         }
@@ -443,7 +440,7 @@ impl<'t, 'o> Exec<'t, 'o> {
                 Some(list) => Some(Source::List(list, 0)),
                 None => {
                     let shown = gofmt::show(other, 'v');
-                    return Err(self.error(&format!("range can't iterate over {shown}")));
+                    return Err(self.error(format_args!("range can't iterate over {shown}")));
                 }
             },
         };
@@ -467,12 +464,13 @@ impl<'t, 'o> Exec<'t, 'o> {
         self.at(At::Invocation(invocation));
         let Some((name, nodes)) = self.template.tree(&invocation.name) else {
             let name = quote(&invocation.name, Escape::Unprintable);
-            return Err(self.error(&format!("template {name} not defined")));
+            return Err(self.error(format_args!("template {name} not defined")));
         };
         // The first template is not an invocation.
         if self.invocations > MAX_INVOCATIONS {
-            let message = format!("exceeded maximum template depth ({MAX_INVOCATIONS})");
-            return Err(self.error(&message));
+            return Err(
+                self.error(format_args!("exceeded maximum template depth ({MAX_INVOCATIONS})"))
+            );
         }
         let dot = match &invocation.pipe {
             Some(pipe) => self.pipeline(dot, pipe)?,

@@ -1,7 +1,6 @@
 //! Functions that templates may call.
 
 use crate::value::{Type, Value};
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
@@ -80,7 +79,7 @@ impl Function {
 /// short-circuit), one named `break` or `continue` hides the keyword, as in Go.
 #[derive(Clone, Default)]
 pub struct Functions {
-    map: Rc<BTreeMap<String, Rc<Function>>>,
+    list: Rc<Vec<(String, Rc<Function>)>>,
 }
 
 impl Functions {
@@ -107,12 +106,16 @@ impl Functions {
         body: impl Fn(&[Value]) -> Result<Value, String> + 'static,
     ) -> &mut Functions {
         let function = Rc::new(Function::new(signature, body));
-        Rc::make_mut(&mut self.map).insert(name.to_owned(), function);
+        let list = Rc::make_mut(&mut self.list);
+        match list.iter_mut().find(|(known, _)| known == name) {
+            Some(known) => known.1 = function,
+            None => list.push((name.to_owned(), function)),
+        }
         self
     }
 
     /// The function of that name; not one of Go's own.
     pub fn get(&self, name: &str) -> Option<&Rc<Function>> {
-        self.map.get(name)
+        self.list.iter().find(|(known, _)| known == name).map(|(_, function)| function)
     }
 }

@@ -22,7 +22,8 @@
 //!
 //! # Fidelity
 //! The reference is Go 1.19. `tests/golden` holds cases with Go's results, all of which come out
-//! identical; `tests/golden/generate.sh` writes the results anew. On top of it there are
+//! identical; `tests/golden/generate.sh` writes the results anew. What would help beyond Go's words
+//! stands beside them (`advice`: [`ParseError::advice`], [`ExecError::advice`]). On top of it there are
 //! `else with` (Go 1.23) and `range` over an integer (Go 1.22).
 //!
 //! Known differences:
@@ -49,6 +50,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod advice;
 mod builtins;
 mod compare;
 mod error;
@@ -69,6 +71,7 @@ mod template;
 mod token;
 mod value;
 
+pub use advice::nearest;
 pub use error::{ExecError, ParseError};
 pub use function::{Function, Functions, Signature};
 pub use limits::Limits;

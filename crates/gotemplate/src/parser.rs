@@ -5,18 +5,22 @@
 
 mod pipeline;
 
-use crate::error::ParseError;
+use crate::error::{ParseError, ParseTrouble};
 use crate::function::Functions;
 use crate::lexer::{Syntax, tokenize};
 use crate::node::{Action, Branch, Invocation, List, Node};
-use crate::quote::{Escape, quote, unquote};
+use crate::quote::{Escape, is_print, quote, unquote};
 use crate::token::{Kind, Token, Tokens};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
 
 /// How deep blocks and parentheses may nest. Go has no limit here; recursion needs one, so that
 /// hostile input cannot overflow a small stack.
 const MAX_NESTING: u32 = 200;
+
+/// About how much of an action is shown.
+const LONGEST_SHOWN: usize = 60;
 
 /// The trees that a text defines, by name; the text itself is one of them.
 pub(crate) type Trees = BTreeMap<Rc<str>, List>;
@@ -161,9 +165,41 @@ impl Parser<'_> {
 
     // Errors.
 
-    fn error(&self, message: &str) -> ParseError {
+    fn error(&self, message: fmt::Arguments<'_>) -> ParseError {
         let message = format!("template: {}:{}: {message}", self.name, self.line);
-        ParseError { message, line: self.line, column: self.column() }
+        ParseError(Box::new(ParseTrouble {
+            message,
+            line: self.line,
+            column: self.column(),
+            action: self.action_at(self.next),
+            advice: None,
+        }))
+    }
+
+    /// The action in which the last of so many tokens is, in one short line; empty if it is in none.
+    /// Texts in quotes are left out: they may be secret.
+    fn action_at(&self, taken: usize) -> String {
+        let tokens = self.tokens.list.get(..taken).unwrap_or(&self.tokens.list);
+        let start = tokens.iter().rposition(|token| token.kind == Kind::LeftDelim);
+        let mut shown = String::new();
+        for token in self.tokens.list.iter().skip(start.unwrap_or(usize::MAX)) {
+            match token.kind {
+                Kind::String | Kind::RawString | Kind::CharConstant => shown.push_str("\"…\""),
+                Kind::Space => shown.push(' '),
+                Kind::Error => break,
+                _ => {
+                    let chars = self.value(*token).chars().filter(|char| is_print(*char));
+                    shown.extend(chars.take(LONGEST_SHOWN));
+                }
+            }
+            if token.kind == Kind::RightDelim {
+                return shown;
+            }
+            if shown.len() > LONGEST_SHOWN {
+                break;
+            }
+        }
+        if shown.is_empty() { shown } else { format!("{} …", shown.trim_end()) }
     }
 
     /// Where on its line the token stands that was taken last.
@@ -177,20 +213,20 @@ impl Parser<'_> {
     fn unexpected(&self, token: Token, context: &str) -> ParseError {
         let shown = self.tokens.describe(&token, self.text);
         if token.kind != Kind::Error {
-            return self.error(&format!("unexpected {shown} in {context}"));
+            return self.error(format_args!("unexpected {shown} in {context}"));
         }
         let start = self.scope.action_line;
         if start == 0 || start == token.line {
-            return self.error(&shown);
+            return self.error(format_args!("{shown}"));
         }
         let action = if shown.ends_with(" action") { "" } else { " in action" };
-        self.error(&format!("{shown}{action} started at {}:{start}", self.name))
+        self.error(format_args!("{shown}{action} started at {}:{start}", self.name))
     }
 
     fn nest(&mut self) -> Parsed<()> {
         self.nesting += 1;
         if self.nesting > MAX_NESTING {
-            return Err(self.error(&format!("nested too deeply: at most {MAX_NESTING} levels")));
+            return Err(self.error(format_args!("nested too deeply: at most {MAX_NESTING} levels")));
         }
         Ok(())
     }
@@ -215,7 +251,11 @@ impl Parser<'_> {
             }
             match self.text_or_action()? {
                 Item::Node(node) => root.push(node),
-                Item::Stop(stop) => return Err(self.error(&format!("unexpected {}", stop.tag()))),
+                Item::Stop(stop) => {
+                    let error = self.error(format_args!("unexpected {}", stop.tag()));
+                    let advice = "nothing is open here that it could belong to";
+                    return Err(error.advised(Some(advice.to_owned())));
+                }
             }
         }
         self.add(Rc::from(self.name), root)
@@ -229,8 +269,8 @@ impl Parser<'_> {
             Some(old) if !is_empty(old) => {
                 if !is_empty(&list) {
                     let name = quote(&name, Escape::Unprintable);
-                    let message = format!("template: multiple definition of template {name}");
-                    return Err(self.error(&message));
+                    return Err(self
+                        .error(format_args!("template: multiple definition of template {name}")));
                 }
             }
             _ => {
@@ -243,14 +283,15 @@ impl Parser<'_> {
     /// `{{define "name"}} list {{end}}`, after the keyword.
     fn definition(&mut self) -> Parsed<()> {
         const CONTEXT: &str = "define clause";
+        let opened = self.next;
         let outer_scope = std::mem::replace(&mut self.scope, Scope::new());
         let outer_line = self.line;
         let token = self.next_non_space();
         let name = self.template_name(token, CONTEXT)?;
         self.expect(Kind::RightDelim, CONTEXT)?;
-        let (list, stop) = self.list()?;
+        let (list, stop) = self.list(opened)?;
         if stop != Stop::End {
-            return Err(self.error(&format!("unexpected {} in {CONTEXT}", stop.tag())));
+            return Err(self.error(format_args!("unexpected {} in {CONTEXT}", stop.tag())));
         }
         self.add(name, list)?;
         self.scope = outer_scope;
@@ -258,8 +299,9 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// A list up to and including the tag that ends it.
-    fn list(&mut self) -> Parsed<(List, Stop)> {
+    /// A list up to and including the tag that ends it. The last of the first `opened` tokens is the
+    /// keyword that it belongs to.
+    fn list(&mut self, opened: usize) -> Parsed<(List, Stop)> {
         self.nest()?;
         let mut list = List::new();
         while self.peek_non_space().kind != Kind::Eof {
@@ -272,7 +314,14 @@ impl Parser<'_> {
                 }
             }
         }
-        Err(self.error("unexpected EOF"))
+        let keyword = opened.checked_sub(1).and_then(|index| self.tokens.list.get(index));
+        let advice = keyword.map(|keyword| {
+            let Token { line, .. } = keyword;
+            format!("{{{{{}}}}} of line {line} has no {{{{end}}}}", self.value(*keyword))
+        });
+        let mut error = self.error(format_args!("unexpected EOF")).advised(advice);
+        error.0.action = self.action_at(opened);
+        Err(error)
     }
 
     fn text_or_action(&mut self) -> Parsed<Item> {
@@ -328,26 +377,28 @@ impl Parser<'_> {
             return Err(self.unexpected(token, &format!("{{{{{keyword}}}}}")));
         }
         if self.scope.ranges == 0 {
-            return Err(self.error(&format!("{{{{{keyword}}}}} outside {{{{range}}}}")));
+            return Err(self.error(format_args!("{{{{{keyword}}}}} outside {{{{range}}}}")));
         }
         Ok(node)
     }
 
     /// `if`, `with` and `range`, after the keyword.
     fn control(&mut self, context: &str) -> Parsed<Branch> {
+        let opened = self.next;
         let mark = self.scope.variables.len();
         let pipe = self.pipeline(context, Kind::RightDelim)?;
         let range = u32::from(context == "range");
         self.scope.ranges += range;
-        let (list, stop) = self.list()?;
+        let (list, stop) = self.list(opened)?;
         self.scope.ranges -= range;
-        let else_list = if stop == Stop::Else { Some(self.else_list(context)?) } else { None };
+        let else_list =
+            if stop == Stop::Else { Some(self.else_list(context, opened)?) } else { None };
         self.scope.variables.truncate(mark);
         Ok(Branch { pipe, list, else_list })
     }
 
     /// What follows `{{else`. `else if` is an `if` inside the `else` that shares its `end`.
-    fn else_list(&mut self, context: &str) -> Parsed<List> {
+    fn else_list(&mut self, context: &str, opened: usize) -> Parsed<List> {
         let keyword = self.peek().kind;
         let chained = matches!((context, keyword), ("if", Kind::If) | ("with", Kind::With));
         if chained {
@@ -358,9 +409,9 @@ impl Parser<'_> {
             let node = if keyword == Kind::If { Node::If(branch) } else { Node::With(branch) };
             return Ok(vec![node]);
         }
-        let (list, stop) = self.list()?;
+        let (list, stop) = self.list(opened)?;
         if stop != Stop::End {
-            return Err(self.error(&format!("expected end; found {}", stop.tag())));
+            return Err(self.error(format_args!("expected end; found {}", stop.tag())));
         }
         Ok(list)
     }
@@ -368,16 +419,17 @@ impl Parser<'_> {
     /// `{{block "name" pipeline}} list {{end}}`, after the keyword: defines and invokes.
     fn block(&mut self) -> Parsed<Node> {
         const CONTEXT: &str = "block clause";
+        let opened = self.next;
         let token = self.next_non_space();
         let name = self.template_name(token, CONTEXT)?;
         let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
 
         let outer_scope = std::mem::replace(&mut self.scope, Scope::new());
         let outer_line = self.line;
-        let (list, stop) = self.list()?;
+        let (list, stop) = self.list(opened)?;
         if stop != Stop::End {
             self.line = outer_line;
-            return Err(self.error(&format!("unexpected {} in {CONTEXT}", stop.tag())));
+            return Err(self.error(format_args!("unexpected {} in {CONTEXT}", stop.tag())));
         }
         self.add(name.clone(), list)?;
         self.scope = outer_scope;
@@ -402,6 +454,6 @@ impl Parser<'_> {
         if !matches!(token.kind, Kind::String | Kind::RawString) {
             return Err(self.unexpected(token, context));
         }
-        unquote(self.value(token)).map(Rc::from).map_err(|e| self.error(e))
+        unquote(self.value(token)).map(Rc::from).map_err(|e| self.error(format_args!("{e}")))
     }
 }

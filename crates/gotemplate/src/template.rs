@@ -147,7 +147,7 @@ impl Template {
                 quoted(name),
                 quoted(&self.name)
             );
-            return Err(ExecError { message, line: 0, column: 0 });
+            return Err(ExecError::new(message, 0, 0));
         };
         Exec::new(self, output, limits).run(name, nodes, data)
     }

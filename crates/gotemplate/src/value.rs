@@ -114,6 +114,11 @@ impl List {
         self.element
     }
 
+    /// Adds an element at the end. The caller sees to it that it fits.
+    pub fn push(&mut self, item: Value) {
+        self.items.push(item);
+    }
+
     /// The elements in order.
     pub fn items(&self) -> &[Value] {
         &self.items
@@ -141,6 +146,11 @@ impl Map {
     /// The entry under `key`.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.entries.get(key)
+    }
+
+    /// The entry under `key`, which is made if there is none.
+    pub fn entry(&mut self, key: &str, make: impl FnOnce() -> Value) -> &mut Value {
+        self.entries.entry(Rc::from(key)).or_insert_with(make)
     }
 
     /// The static type of the entries' values.
@@ -173,14 +183,17 @@ impl Map {
     pub fn of_strings<K: Into<Rc<str>>, V: Into<Rc<str>>>(
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> Map {
-        let entries = pairs.into_iter().map(|(k, v)| (k.into(), Value::String(v.into()))).collect();
-        Map { element: Type::String, entries }
+        let mut map = Map::new(Type::String);
+        // Not collected: that would sort, and code that sorts is large for each type.
+        pairs.into_iter().for_each(|(key, value)| map.insert(key, Value::String(value.into())));
+        map
     }
 
     /// A `map[string]interface {}`.
     pub fn of_any<K: Into<Rc<str>>>(pairs: impl IntoIterator<Item = (K, Value)>) -> Map {
-        let entries = pairs.into_iter().map(|(k, v)| (k.into(), v)).collect();
-        Map { element: Type::Any, entries }
+        let mut map = Map::new(Type::Any);
+        pairs.into_iter().for_each(|(key, value)| map.insert(key, value));
+        map
     }
 }
 

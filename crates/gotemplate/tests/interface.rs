@@ -115,3 +115,68 @@ fn complex_constants_are_refused_clearly() {
     let error = Template::parse("t", "{{1+2i}}", &Functions::new()).err().unwrap();
     assert_eq!(error.to_string(), "template: t:1: complex constants are not supported: 1+2i");
 }
+
+/// What is said beyond Go's words about a text that cannot be parsed.
+#[test]
+fn a_parse_error_has_advice_and_shows_its_action() {
+    for (text, advice, action) in [
+        ("a\n{{range .}}\n{{if 1}}{{end}}", "{{range}} of line 2 has no {{end}}", "{{range .}}"),
+        ("{{range .}}\n{{if 1}}", "{{if}} of line 2 has no {{end}}", "{{if 1}}"),
+        ("\n{{- with .}}x{{else}}\n", "{{with}} of line 2 has no {{end}}", "{{with .}}"),
+        ("{{if 1}}\n{{else if 2}}", "{{if}} of line 2 has no {{end}}", "{{else if 2}}"),
+        ("\n\n{{define \"x\"}}", "{{define}} of line 3 has no {{end}}", "{{define \"…\"}}"),
+        ("{{block \"x\" .}}{{end", "", "{{end …"),
+        ("{{block \"x\" .}}", "{{block}} of line 1 has no {{end}}", "{{block \"…\" .}}"),
+        ("{{end}}", "nothing is open here that it could belong to", "{{end}}"),
+        ("{{$service := 1}}{{$servce}}", "did you mean $service?", "{{$servce}}"),
+        ("{{$x}}", "", "{{$x}}"),
+        ("{{frob \"secret\" `secret` 's' 1}}", "", "{{frob \"…\" \"…\" \"…\" 1}}"),
+        ("{{ printf \"secret", "", "{{ printf …"),
+        ("{{  1\n\t.x\u{1b} }}", "", "{{ 1 …"),
+        ("x", "", ""),
+    ] {
+        let error = Template::parse("t", text, &Functions::new()).err();
+        let error = error.as_ref();
+        let told = error.map_or((None, ""), |error| (error.advice(), error.action()));
+        assert_eq!((told.0.unwrap_or_default(), told.1), (advice, action), "{text:?}");
+    }
+    let long = format!("{{{{ {} }}}}", "f ".repeat(1000));
+    let error = Template::parse("t", &long, &Functions::new()).err().unwrap();
+    assert!(error.action().len() < 100, "{}", error.action());
+}
+
+/// What is said beyond Go's words about a field that is not there.
+#[test]
+fn an_error_about_a_field_has_advice() {
+    struct Pair;
+    impl gotemplate::Object for Pair {
+        fn type_name(&self) -> &str {
+            "*dep.Pair"
+        }
+        fn field_names(&self) -> &[&str] {
+            &["Key", "Value"]
+        }
+        fn method(&self, name: &str) -> Option<gotemplate::Signature> {
+            (name == "Get").then_some(gotemplate::Signature::ANY)
+        }
+    }
+    let data: Value = Map::of_any([
+        ("pair", Value::object(Pair)),
+        ("list", vec![Value::Nil].into()),
+        ("text", "x".into()),
+    ])
+    .into();
+    for (text, advice) in [
+        ("{{.pair.Vlaue}}", Some("did you mean .Value?")),
+        ("{{.pair.value}}", Some("did you mean .Value?")),
+        ("{{.pair.get}}", Some("did you mean .Get?")),
+        ("{{.pair.Other}}", Some("it has .Key .Value")),
+        ("{{.list.Name}}", Some("it is a list: want {{range}} over it, or index")),
+        ("{{.text.Name}}", None),
+        ("{{template \"x\"}}", None),
+    ] {
+        let template = Template::parse("t", text, &Functions::new()).unwrap();
+        let error = template.execute(&data).unwrap_err();
+        assert_eq!(error.advice(), advice, "{text}: {error}");
+    }
+}

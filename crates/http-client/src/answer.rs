@@ -61,6 +61,11 @@ pub(crate) fn head(held: &mut Vec<u8>, method: &Method) -> Result<Option<Head>, 
             Ok(Status::Complete(length)) => length,
             Ok(Status::Partial) if held.len() < HEAD => return Ok(None),
             Ok(Status::Partial) => return Err(format!("its head is longer than {HEAD} bytes")),
+            // What a server of TLS says to whom it does not understand: an alert (21, then 3 and the
+            // version).
+            Err(_) if held.starts_with(&[21, 3]) => {
+                return Err("its answer is no HTTP: it speaks TLS; is it https?".to_owned());
+            }
             Err(error) => return Err(format!("its answer is no HTTP: {error}")),
         };
         let head = understand(&response, method)?;

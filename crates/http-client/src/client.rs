@@ -41,6 +41,15 @@ struct Current {
     heard: Option<Instant>,
 }
 
+/// Who sees to it that connecting ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// The client: each server has a share of the time, and not more than [`CONNECT`].
+    Ours,
+    /// The caller, in all. The client only sees to it that a server leaves time for those after it.
+    Callers,
+}
+
 /// One of a client's servers: its place in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EndpointId(usize);
@@ -226,37 +235,28 @@ impl Client {
     pub async fn send_to(&self, endpoint: EndpointId, call: Call<'_>) -> Result<Reply, Error> {
         let until = Instant::now() + call.deadline;
         let path = path(&call)?;
-        let connection = self.connect(endpoint, until, 1).await.map_err(Error::Unreachable)?;
+        let connected = self.connect(endpoint, until, 1, Patience::Ours);
+        let connection = connected.await.map_err(Error::Unreachable)?;
         let head = self.exchange(endpoint, connection, &call, &path, until).await?;
         self.rest(head, &call, until).await
     }
 
-    /// As [`Client::send`], but on a connection that was made for it and is closed after it, to the
-    /// current server alone; of a longer answer than [`Call::limit`] only so much is read. For
-    /// checks: what is kept open says nothing about whether others could connect.
+    /// As [`Client::open`], but on a connection that is made for it, and without a deadline: the
+    /// caller sees to that, and says in [`Call::deadline`] what it is, so that a server that swallows
+    /// what is sent leaves time for the others. For checks: what is kept open says nothing about
+    /// whether others could connect, and who makes hundreds a second has a timer already.
     ///
     /// # Errors
-    /// As [`Client::send`], without [`Error::TooLong`].
-    pub async fn probe(&self, call: Call<'_>) -> Result<Reply, Error> {
-        let (endpoint, until) = (self.current(), Instant::now() + call.deadline);
+    /// As [`Client::open`], without [`Error::Timeout`].
+    pub async fn probe(&self, call: Call<'_>) -> Result<Stream<'_>, Error> {
         let path = path(&call)?;
-        let connected = Box::pin(self.connect(endpoint, until, 1));
-        let connection = connected.await.map_err(Error::Unreachable)?;
-        let head = self.exchange(endpoint, connection, &call, &path, until).await?;
-        let Head { status, headers, mut connection, endpoint } = head;
-        let mut body = Vec::new();
-        let beginning = async {
-            while let Some(data) = connection.chunk().await.map_err(Error::Interrupted)? {
-                body.extend_from_slice(&data);
-                if body.len() >= call.limit {
-                    break;
-                }
-            }
-            Ok(())
-        };
-        timeout_at(until, beginning).await.map_err(|_| Error::Timeout(call.deadline))??;
-        body.truncate(call.limit);
-        Ok(Reply { status, headers, body, endpoint })
+        let until = Instant::now() + call.deadline;
+        let connected = Box::pin(self.connect_to_one(self.current(), until, Patience::Callers));
+        let (endpoint, mut connection) = connected.await.map_err(Error::Unreachable)?;
+        let headers = self.headers(endpoint, &call);
+        let exchange = connection.exchange(&call.method, path.as_str(), headers, &call.body);
+        let (status, headers) = exchange.await.map_err(Error::Interrupted)?;
+        Ok(Stream { status, headers, endpoint, connection, client: self })
     }
 
     /// Sends, and reads the head of the answer only.
@@ -290,7 +290,7 @@ impl Client {
         // The kept connection may have carried the request.
         let failed = if reused { Error::Interrupted } else { Error::Unreachable };
         // Large and rare: not a part of every request that waits.
-        let connected = Box::pin(self.connect_to_one(first, until));
+        let connected = Box::pin(self.connect_to_one(first, until, Patience::Ours));
         let (endpoint, connection) = connected.await.map_err(failed)?;
         let head = self.exchange(endpoint, connection, call, &path, until).await;
         if let Err(error) = &head {
@@ -319,12 +319,13 @@ impl Client {
         &self,
         first: EndpointId,
         until: Instant,
+        patience: Patience,
     ) -> Result<(EndpointId, Connection), String> {
         let count = self.endpoints.len();
         let mut reasons = String::new();
         for nth in 0..count {
             let endpoint = EndpointId((first.0 + nth) % count);
-            match self.connect(endpoint, until, count - nth).await {
+            match self.connect(endpoint, until, count - nth, patience).await {
                 Ok(connection) => {
                     if endpoint != first {
                         self.replace(first, endpoint);
@@ -347,12 +348,17 @@ impl Client {
         endpoint: EndpointId,
         until: Instant,
         candidates: usize,
+        patience: Patience,
     ) -> Result<Connection, String> {
         let Some(server) = self.endpoints.get(endpoint.0) else {
             return Err("there is no such server".to_owned());
         };
         let left = until.saturating_duration_since(Instant::now());
-        let share = (left / u32::try_from(candidates).unwrap_or(1)).min(CONNECT);
+        let share = left / u32::try_from(candidates).unwrap_or(1);
+        if patience == Patience::Callers && candidates == 1 {
+            return server.dial(share).await;
+        }
+        let share = if patience == Patience::Ours { share.min(CONNECT) } else { share };
         let connected = server.dial(share);
         match tokio::time::timeout(share, connected).await {
             Ok(connection) => connection,

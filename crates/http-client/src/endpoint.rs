@@ -113,12 +113,16 @@ impl Endpoint {
 
     /// A connection for HTTP/1.1; see [`Endpoint::stream`].
     pub(crate) async fn dial(&self, time: Duration) -> Result<Connection, String> {
-        self.stream(time).await.map(Connection::on)
+        self.stream(time, Protocol::Http1).await.map(Connection::on)
     }
 
     /// Connects; a name is resolved anew. The caller sees to the deadline, `time` from now. The
     /// error says what was tried.
-    pub(crate) async fn stream(&self, time: Duration) -> Result<Box<dyn Duplex>, String> {
+    pub(crate) async fn stream(
+        &self,
+        time: Duration,
+        protocol: Protocol,
+    ) -> Result<Box<dyn Duplex>, String> {
         Ok(match &self.way {
             Way::Unix(path) => {
                 let stream = UnixStream::connect(path).await;
@@ -126,15 +130,31 @@ impl Endpoint {
             }
             Way::Tcp { host, port, tls } => {
                 let tcp = tcp(host, *port, time).await?;
+                // Handshakes and frames are several small writes that are waited for one by one; a
+                // plain request is a single one, and its answer acknowledges it.
+                if tls.is_some() || protocol == Protocol::Http2 {
+                    let _ = tcp.set_nodelay(true);
+                }
                 match tls {
                     None => Box::new(tcp),
                     Some((connector, name)) => {
                         let tls = connector.connect(name.clone(), tcp).await;
-                        Box::new(tls.map_err(|error| format!("TLS: {error}"))?)
+                        Box::new(tls.map_err(|error| in_words(&error))?)
                     }
                 }
             }
         })
+    }
+}
+
+/// What is wrong with a handshake.
+fn in_words(error: &std::io::Error) -> String {
+    let fault = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    match fault {
+        Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
+            "TLS: what comes back is no TLS: is it plain http?".to_owned()
+        }
+        _ => format!("TLS: {error}"),
     }
 }
 
@@ -145,27 +165,25 @@ async fn tcp(host: &Host, port: u16, time: Duration) -> Result<TcpStream, String
             let found = tokio::net::lookup_host((name.as_str(), port))
                 .await
                 .map_err(|error| format!("the name does not resolve: {error}"))?;
-            let mut last = Err("the name has no address".to_owned());
             let found: Vec<SocketAddr> = found.collect();
             // One address that swallows packets must leave time for the next.
             let each = time / u32::try_from(found.len().clamp(1, 4)).unwrap_or(1);
+            let mut reasons = Vec::new();
             for address in found {
                 let attempt = tokio::time::timeout(each, connect(address)).await;
-                last = attempt
-                    .unwrap_or_else(|_| Err(format!("no answer within {each:?}")))
-                    .map_err(|error| format!("{address}: {error}"));
-                if last.is_ok() {
-                    break;
+                match attempt.unwrap_or_else(|_| Err(format!("no answer within {each:?}"))) {
+                    Ok(stream) => return Ok(stream),
+                    Err(reason) => reasons.push(format!("{address}: {reason}")),
                 }
             }
-            last
+            match reasons.is_empty() {
+                true => Err("the name has no address".to_owned()),
+                false => Err(reasons.join("; ")),
+            }
         }
     }
 }
 
 async fn connect(address: SocketAddr) -> Result<TcpStream, String> {
-    let tcp = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-    // Requests are small and each is waited for. Without this they are only slower.
-    let _ = tcp.set_nodelay(true);
-    Ok(tcp)
+    TcpStream::connect(address).await.map_err(|error| error.to_string())
 }

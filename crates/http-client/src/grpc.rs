@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::connection::Duplex;
 use crate::endpoint::{self, Endpoint, Protocol};
 use crate::http2::{self, Answer};
 use crate::{Address, BuildError, Error};
@@ -11,10 +12,11 @@ use crate::{Address, BuildError, Error};
 /// The longest message of a server that is repeated, in bytes.
 const MESSAGE: usize = 200;
 
-/// Asks one server. Each check has a connection of its own, which tells more than one that was made
-/// while the server was well.
+/// Asks one server, which may have several addresses. Each check has a connection of its own, which
+/// tells more than one that was made while the server was well.
 pub struct Health {
-    endpoint: Endpoint,
+    /// At least one.
+    endpoints: Vec<Endpoint>,
 }
 
 /// What a server says.
@@ -31,24 +33,23 @@ impl Health {
     ///
     /// # Errors
     /// As [`Client::build`](crate::Client::build)'s.
-    pub fn build(address: &Address) -> Result<Self, BuildError> {
-        let mut endpoints = endpoint::build(std::slice::from_ref(address), Protocol::Http2)?;
-        let none = || BuildError::Option("no address is given".to_owned());
-        Ok(Health { endpoint: endpoints.pop().ok_or_else(none)? })
+    pub fn build(addresses: &[Address]) -> Result<Self, BuildError> {
+        Ok(Health { endpoints: endpoint::build(addresses, Protocol::Http2)? })
     }
 
-    /// Asks about a service; an empty name is the server as a whole.
+    /// Asks about a service; an empty name is the server as a whole. The first address that can be
+    /// connected to counts.
     ///
     /// # Errors
     /// No whole answer: [`Error::Unreachable`], [`Error::Interrupted`] or [`Error::Timeout`].
     pub async fn check(&self, service: &str, deadline: Duration) -> Result<Serving, Error> {
         let until = Instant::now() + deadline;
         let asked = async {
-            let mut stream = self.endpoint.stream(deadline).await.map_err(Error::Unreachable)?;
-            let host = self.endpoint.host_header();
+            let (endpoint, mut stream) = self.connect(until).await.map_err(Error::Unreachable)?;
+            let host = endpoint.host_header();
             let headers = [
                 (":method", "POST"),
-                (":scheme", self.endpoint.scheme()),
+                (":scheme", endpoint.scheme()),
                 (":path", "/grpc.health.v1.Health/Check"),
                 (":authority", host.to_str().unwrap_or("localhost")),
                 ("content-type", "application/grpc"),
@@ -59,6 +60,26 @@ impl Health {
             call.await.map(|answer| understand(&answer)).map_err(Error::Interrupted)
         };
         timeout_at(until, asked).await.unwrap_or(Err(Error::Timeout(deadline)))
+    }
+
+    /// Tries one address after the other. One that swallows packets leaves time for those after it.
+    async fn connect(&self, until: Instant) -> Result<(&Endpoint, Box<dyn Duplex>), String> {
+        let mut reasons = Vec::new();
+        let mut rest = self.endpoints.as_slice();
+        while let [endpoint, after @ ..] = rest {
+            let left = until.saturating_duration_since(Instant::now());
+            let share = left / u32::try_from(rest.len()).unwrap_or(1);
+            rest = after;
+            // The last one has until the whole deadline, to which others see.
+            let limit = if rest.is_empty() { Duration::MAX } else { share };
+            let connected = timeout(limit, endpoint.stream(share, Protocol::Http2)).await;
+            match connected.unwrap_or_else(|_| Err("no connection in time".to_owned())) {
+                Ok(stream) => return Ok((endpoint, stream)),
+                Err(reason) if self.endpoints.len() == 1 => return Err(reason),
+                Err(reason) => reasons.push(format!("{endpoint}: {reason}")),
+            }
+        }
+        Err(reasons.join("; "))
     }
 }
 

@@ -58,10 +58,13 @@ pub(crate) fn connector(options: &Tls, protocol: Protocol) -> Result<TlsConnecto
         (Some(cert), Some(key)) => {
             let chain = certificates(CERT, cert)?;
             let secret = PrivateKeyDer::from_pem_file(key).map_err(|e| pem_error(KEY, key, e))?;
-            builder.with_client_auth_cert(chain, secret).map_err(|error| BuildError::Content {
-                what: KEY,
-                path: key.clone(),
-                reason: format!("not usable with {}: {error}", cert.display()),
+            builder.with_client_auth_cert(chain, secret).map_err(|error| {
+                let error = match error {
+                    rustls::Error::General(words) => words,
+                    other => other.to_string(),
+                };
+                let reason = format!("not usable with {}: {error}", cert.display());
+                BuildError::Content { what: KEY, path: key.clone(), reason }
             })?
         }
         (Some(cert), None) => {
@@ -110,14 +113,13 @@ fn listing(folder: &Path) -> Result<Vec<PathBuf>, BuildError> {
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         if path.is_file() {
-            files.push(path);
+            files.insert(files.partition_point(|other| *other < path), path);
         }
     }
     if files.is_empty() {
         let reason = "the folder holds no file".to_owned();
         return Err(BuildError::Content { what: CA, path: folder.to_owned(), reason });
     }
-    files.sort();
     Ok(files)
 }
 

@@ -378,21 +378,87 @@ async fn a_name_is_resolved() {
 }
 
 #[tokio::test]
-async fn a_probe_has_a_connection_of_its_own_and_reads_no_more_than_it_may() {
-    let server = Server::start("long", Deed::Endless).await;
+async fn a_probe_has_a_connection_of_its_own() {
+    let server = Server::start("a", Deed::Answer).await;
     let client = Client::build(&[server.address()], Vec::new()).unwrap();
     for round in 1..=2 {
-        let call = Call { limit: 100, ..Call::new(Method::HEAD, "/x", LONG) };
-        let reply = client.probe(Call { method: Method::GET, ..call }).await.unwrap();
-        assert_eq!((reply.status.as_u16(), reply.body.len()), (200, 100));
+        let mut answer = client.probe(Call::new(Method::GET, "/x", LONG)).await.unwrap();
+        assert_eq!(answer.status.as_u16(), 200);
+        assert_eq!(answer.chunk().await.unwrap().unwrap(), "a");
         assert_eq!(server.connections(), round);
     }
-    server.set(Deed::Half);
-    let half = client.probe(Call::new(Method::GET, "/x", LONG)).await;
+    // What is kept is not for it.
+    assert_eq!(get(&client, LONG).await.unwrap(), "a");
+    client.probe(Call::new(Method::GET, "/x", LONG)).await.map(drop).unwrap();
+    assert_eq!(server.connections(), 4);
+    server.set(Deed::Close);
+    let half = client.probe(Call::new(Method::GET, "/x", LONG)).await.map(drop);
     assert!(matches!(half, Err(Error::Interrupted(_))));
     server.stop().await;
-    let gone = client.probe(Call::new(Method::GET, "/x", LONG)).await;
+    let gone = client.probe(Call::new(Method::GET, "/x", LONG)).await.map(drop);
     assert!(matches!(gone, Err(Error::Unreachable(_))));
+}
+
+/// A server that swallows what is sent has a share of the time, and others are asked in the rest.
+#[tokio::test]
+async fn a_probe_leaves_time_for_the_next_server() {
+    let (full, _queue) = swallower();
+    let good = Server::start("good", Deed::Answer).await;
+    let client = client(&[full.clone(), good.address()]);
+    let begun = Instant::now();
+    let call = Call::new(Method::GET, "/x", Duration::from_secs(2));
+    client.probe(call.clone()).await.map(drop).unwrap();
+    let took = begun.elapsed();
+    assert!((1..2).contains(&took.as_secs()), "{took:?}");
+    assert_eq!(good.connections(), 1);
+    // And it is said what was tried.
+    let refuses = Server::start("gone", Deed::Answer).await;
+    let (address, name) = (refuses.address(), refuses.name());
+    refuses.stop().await;
+    let both = Client::build(&[full.clone(), address], Vec::new()).unwrap();
+    let Err(Error::Unreachable(words)) = both.probe(call).await.map(drop) else { panic!() };
+    assert!(words.contains(&full.to_string()) && words.contains(&name), "{words}");
+}
+
+/// An address that takes no connection, and says nothing, for as long as the other thing lives.
+fn swallower() -> (Address, impl Sized) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    // What the queue has room for.
+    let mut queue = Vec::new();
+    while let Ok(stream) =
+        std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100))
+    {
+        queue.push(stream);
+    }
+    (Address::Http { host: "127.0.0.1".into(), port: address.port() }, (listener, queue))
+}
+
+/// What speaks TLS is asked without, and the other way round.
+#[tokio::test]
+async fn the_wrong_one_of_http_and_https_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        for words in
+            [b"\x15\x03\x01\x00\x02\x02\x46".as_slice(), b"HTTP/1.1 400 Bad Request\r\n\r\n"]
+        {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 4096]).await;
+            stream.write_all(words).await.unwrap();
+        }
+    });
+    let host = || "127.0.0.1".to_owned();
+    let plain = client(&[Address::Http { host: host(), port }]);
+    let words = get(&plain, LONG).await.unwrap_err().to_string();
+    assert!(words.contains("it speaks TLS; is it https?"), "{words}");
+    let tls = Tls { insecure: true, ..Tls::default() };
+    let secure = client(&[Address::Https { host: host(), port, tls }]);
+    let words = get(&secure, LONG).await.unwrap_err().to_string();
+    assert!(words.contains("is no TLS: is it plain http?"), "{words}");
+    server.await.unwrap();
 }
 
 /// A server that has heard enough answers, and closes before the request has been sent whole.

@@ -60,7 +60,7 @@ fn python() -> PathBuf {
 }
 
 fn plain(port: u16) -> Health {
-    Health::build(&Address::Http { host: "127.0.0.1".into(), port }).unwrap()
+    Health::build(&[Address::Http { host: "127.0.0.1".into(), port }]).unwrap()
 }
 
 fn no(text: &str) -> Result<Serving, Error> {
@@ -104,7 +104,7 @@ async fn a_real_server_is_understood_over_tls() {
     let _server = Real::start(port, &[&key, &cert]);
     let tls = Tls { ca_file: Some(cert), ..Tls::default() };
     let address = Address::Https { host: "127.0.0.1".into(), port, tls };
-    let health = Health::build(&address).unwrap();
+    let health = Health::build(&[address]).unwrap();
     assert_eq!(health.check("ready", LONG).await, Ok(Serving::Yes));
     assert_eq!(health.check("tired", LONG).await, no("NOT_SERVING"));
     // Without TLS it breaks off.

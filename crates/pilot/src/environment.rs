@@ -43,7 +43,8 @@ impl Environment {
     /// for our children.
     pub(crate) fn new(config: &Config) -> Environment {
         let inherited = std::env::vars_os().filter(|(name, _)| !is_of_another(name));
-        let base: BTreeMap<_, _> = inherited.collect();
+        let mut base = BTreeMap::new();
+        base.extend(inherited);
         let (changes, ours) = (Changes::new(), BTreeMap::new());
         let mut environment = Environment { variables: base.clone(), base, changes, ours };
         environment.describe(config);
@@ -67,7 +68,9 @@ impl Environment {
         let text = |(name, value): (&OsString, &OsString)| {
             Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()))
         };
-        self.base.iter().filter_map(text).collect()
+        let mut texts = BTreeMap::new();
+        texts.extend(self.base.iter().filter_map(text));
+        texts
     }
 
     /// All changes so far.
@@ -114,7 +117,8 @@ impl Environment {
     /// Forgets what described the last configuration and describes this one.
     pub(crate) fn describe(&mut self, config: &Config) {
         let pid = std::process::id().to_string();
-        self.ours = BTreeMap::from([("CONTAINERPILOT_PID".into(), pid.into())]);
+        self.ours.clear();
+        self.ours.insert("CONTAINERPILOT_PID".into(), pid.into());
         for service in config.jobs.iter().filter_map(|job| job.service.as_ref()) {
             let name = config::service_ip_variable(&service.name);
             self.ours.insert(name.into(), service.address.to_string().into());

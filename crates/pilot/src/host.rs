@@ -1,16 +1,19 @@
 //! The facts about this machine that a configuration depends on.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, ffi::OsString, net::IpAddr};
 
 use config::{Host, InterfaceAddress};
 
 /// Gathers them. Variables whose name or value is not UTF-8 are passed by: neither templates nor
 /// JSON could hold them. Children get them all the same.
 pub(crate) fn facts() -> Host {
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    let mut environment = BTreeMap::new();
+    environment.extend(std::env::vars_os().filter_map(text));
     Host {
-        environment: std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect(),
+        environment,
         hostname: nix::unistd::gethostname()
             .ok()
             .and_then(|name| name.into_string().ok())

@@ -13,19 +13,20 @@ mod signals;
 mod talk;
 mod telemetry;
 
-use std::{ffi::OsStr, path::Path, process::ExitCode};
+use std::{os::unix::ffi::OsStrExt as _, path::Path, process::ExitCode};
 
 /// The command line cannot be used.
 const USAGE: u8 = 2;
 
-/// By this name we are another program.
-const CONSUL_TEMPLATE: &str = "consul-template";
+/// By a name that begins so (some put a version behind it) we are another program.
+const CONSUL_TEMPLATE: &[u8] = b"consul-template";
 
 fn main() -> ExitCode {
     let called = std::env::args_os().next().unwrap_or_default();
     let words = std::env::args_os().skip(1).map(std::ffi::OsString::into_string);
     let words: Result<Vec<String>, _> = words.collect();
-    if Path::new(&called).file_name() == Some(OsStr::new(CONSUL_TEMPLATE)) {
+    let name = Path::new(&called).file_name().unwrap_or_default();
+    if name.as_bytes().starts_with(CONSUL_TEMPLATE) {
         return consul_template::main(words);
     }
     // Each word of the application is a template, and a template is text.

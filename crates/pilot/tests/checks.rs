@@ -135,8 +135,11 @@ fn a_silent_server_has_failed_when_its_time_is_up() {
         "timeout": "500ms" });
     let ticking = json!({ "name": "ticking", "exec": ["./say", "tick"],
         "when": { "interval": "100ms" } });
-    let run = start(&program(web(health, &[ticking])));
-    await_health(&run, "unhealthy", &format!("no answer from {address} within 500ms"));
+    let mut run = start(&program(web(health, &[ticking])));
+    let words = format!("no answer from {address} within 500ms");
+    await_health(&run, "unhealthy", &words);
+    // It was the first one: that is no news.
+    run.wait_for_line(&format!("web is not healthy yet: {words}"));
     assert!(lines(&run, "journal").len() >= 2, "{}", output(&run));
 }
 

@@ -199,6 +199,16 @@ fn a_configuration_is_checked_without_being_run() {
     let finished = run(pilot().args(["-check", "-config", better]));
     assert_eq!(finished.ended, Ended::Code(0), "{}", finished.stderr);
     assert!(finished.stdout.starts_with("-config: hint: main: its check runs curl; "));
+    // It may be meant for another machine. A path is the child's: from its working directory.
+    let text = "{ jobs: [
+      { name: 'main', exec: 'nodejsx', health: { exec: 'curlx -f', interval: 1 } },
+      { name: 'gone', exec: './sh', workdir: '/etc' },
+      { name: 'here', exec: './sh', workdir: '/bin' },
+    ] }";
+    let finished = run(pilot().args(["-check", "-config", text]));
+    assert_eq!(finished.ended, Ended::Code(0), "{}", finished.stderr);
+    let absent = "-config: warning: programs that are not here, or not yet: nodejsx, curlx, ./sh\n";
+    assert!(finished.stdout.starts_with(absent), "{}", finished.stdout);
     let wrong = pilot().args(["-check", "-config", "{ jobs: [{ nmae: 'main', port: -1 }] }"]);
     fails(wrong, 1, &["nmae", "did you mean \"name\"", "port"]);
 }

@@ -22,9 +22,12 @@ fn a_link_is_all_that_it_takes() {
         "nginx.conf.ctmpl:nginx.conf:cp nginx.conf reloaded",
     ];
     let template = "{{ range service \"sales\" }}server {{ .Address }}:{{ .Port }};{{ end }}\n";
+    let versioned = folder.path().join("consul-template-0.41");
+    symlink(&link, &versioned).expect("a link");
     // By its path, and by its name in PATH.
     let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").expect("a PATH"));
-    for program in [Program::new(&link), Program::new("/usr/bin/env").arg("consul-template")] {
+    let found = Program::new("/usr/bin/env").arg("consul-template");
+    for program in [Program::new(&link), Program::new(&versioned), found] {
         let mut running =
             program.env("PATH", &path).args(line).file("nginx.conf.ctmpl", template).spawn();
         let finished = running.wait(PATIENCE);

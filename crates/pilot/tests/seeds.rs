@@ -131,11 +131,8 @@ fn customers_and_sales_find_each_other_behind_nginx() {
 /// The same two behind our own stack's proxy, in the image that its Dockerfile makes.
 #[test]
 fn customers_and_sales_are_found_by_the_stacks_proxy() {
-    let proxy = stack::build("stacks/nginx", "Dockerfile");
-    // Nobody can run it here, without Python in an image; but it can be made.
-    stack::build("stacks/nginx", "service/Dockerfile");
     let mut stack = Stack::with_consul("stack");
-    stack.run_image(&proxy, "nginx", &["-e", "SERVICES=customers,sales"], &[]);
+    stack.run_image(stack::proxy(), "nginx", &["-e", "SERVICES=customers,sales"], &[]);
     stack.await_health("nginx", &["passing"]);
     assert!(stack.get("nginx", 80, "/customers/data").is_none(), "there are no customers yet");
     run_shop(&mut stack);

@@ -145,8 +145,7 @@ impl Identity {
         // The group itself is among the supplementary ones, as initgroups and container engines
         // have it: a program that changes its group must not lose what is forbidden to this one.
         identity.groups.push(identity.gid);
-        identity.groups.sort_unstable();
-        identity.groups.dedup();
+        identity.groups = in_order(identity.groups);
         Ok(identity)
     }
 
@@ -158,9 +157,7 @@ impl Identity {
         let (uid, gid) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
         let mut groups: Vec<u32> = getgroups()?.into_iter().map(nix::unistd::Gid::as_raw).collect();
         groups.push(gid);
-        groups.sort_unstable();
-        groups.dedup();
-        Ok(Identity { uid, gid, groups, name: None, home: "/".to_owned() })
+        Ok(Identity { uid, gid, groups: in_order(groups), name: None, home: "/".to_owned() })
     }
 
     /// Whether we run as exactly this, so that a child gets it without our doing. When in doubt,
@@ -198,6 +195,17 @@ impl Identity {
     pub fn home(&self) -> &Path {
         Path::new(&self.home)
     }
+}
+
+/// In ascending order, each once.
+fn in_order(groups: Vec<u32>) -> Vec<u32> {
+    let mut ordered = Vec::with_capacity(groups.len());
+    for group in groups {
+        if let Err(place) = ordered.binary_search(&group) {
+            ordered.insert(place, group);
+        }
+    }
+    ordered
 }
 
 /// Reads as a name: `user "app" (uid 1000, gid 1000)`, `uid 1000, gid 0`.

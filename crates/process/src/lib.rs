@@ -54,5 +54,6 @@ pub use footprint::release_code;
 pub use identity::{Identity, IdentityError};
 pub use nix::sys::signal::Signal;
 pub use output::{LineFormat, Output, Sink};
+pub use program::locate;
 pub use source::{Source, Tail, Traffic};
 pub use spec::{Group, Spec, Streams};

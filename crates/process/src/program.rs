@@ -14,6 +14,19 @@ use crate::place::Place;
 /// Where to look if the environment has no `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Where the file is that [`Processes::spawn`](crate::Processes::spawn) would execute for a
+/// [`Spec`](crate::Spec) with these fields, and as us.
+///
+/// # Errors
+/// There is none, or none that can be executed.
+pub fn locate(
+    program: &str,
+    environment: &BTreeMap<OsString, OsString>,
+    directory: Option<&Path>,
+) -> Result<PathBuf, SpawnError> {
+    resolve(program, environment, Place { directory, identity: None })
+}
+
 /// The file to execute for `program`: itself if it has a slash, else the first executable file of
 /// that name in the directories of `PATH`, as a shell would find it. Relative paths are the child's:
 /// from its working directory.

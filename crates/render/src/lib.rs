@@ -1,11 +1,12 @@
 //! Keeps files as templates over the catalog say. It runs no processes and knows no jobs.
 //!
 //! # Theory of operation
-//! [`Renderer::start`] begins to follow what its templates ask for ([`catalog::Survey`]) and renders
-//! on a thread of its own, so that neither a large template nor a slow disk delays whoever waits for
-//! [`Renderer::next`]. When all that a template asks for is known, and nothing has changed for as
-//! long as its [`Wait`] says, the text is written beside the destination and takes its place by a
-//! rename; if the template is [`Template::checked`] its owner decides in between.
+//! [`Renderer::open`] reads templates. A [`Renderer`] follows what they ask for
+//! ([`catalog::Survey`]) and renders on a thread of its own, so that neither a large template nor a
+//! slow disk delays whoever waits for [`Renderer::next`]. When all that a template asks for is
+//! known, and nothing has changed for as long as its [`Wait`] says, the text is written beside the
+//! destination and takes its place by a rename; if the template is [`Template::checked`] its owner
+//! decides in between.
 //!
 //! Four parts share the work:
 //!
@@ -39,9 +40,13 @@ mod waiting;
 mod worker;
 mod workshop;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, mpsc::sync_channel},
+};
 
 use catalog::Catalog;
+use tokio::sync::oneshot;
 
 pub use event::{Effort, Event, Outcome, TemplateId};
 pub use template::{Destination, Source, Target, Template, Wait};
@@ -50,27 +55,88 @@ use conductor::Conductor;
 use worker::Thread;
 use workshop::Workshop;
 
+/// The thread has not said anything, and will not.
+const GONE: &str = "the rendering thread has ended";
+
 /// Keeps files rendered. Dropping it ends that: what is being written is finished, candidates are
 /// removed. It waits for that, but no longer than a second.
 pub struct Renderer {
     conductor: Conductor<Thread>,
 }
 
-impl Renderer {
-    /// Reads the templates and begins. Must be called within a tokio runtime.
+/// A renderer whose thread reads the templates, which takes as long as a disk likes. Whoever drops
+/// it leaves the thread behind: that ends when it has read, and writes nothing.
+pub struct Opening {
+    catalog: Arc<dyn Catalog>,
+    templates: Arc<Vec<Template>>,
+    /// `None`: it has become a renderer.
+    thread: Option<Thread>,
+    opened: oneshot::Receiver<Result<(), String>>,
+}
+
+impl Opening {
+    fn begin(
+        catalog: Arc<dyn Catalog>,
+        templates: Vec<Template>,
+        environment: BTreeMap<String, String>,
+        tell: Box<dyn FnOnce(Result<(), String>) + Send>,
+        opened: oneshot::Receiver<Result<(), String>>,
+    ) -> Result<Opening, String> {
+        let templates = Arc::new(templates);
+        let theirs = Arc::clone(&templates);
+        let open = move || Workshop::open(&theirs, &Arc::new(environment)).map_err(in_lines);
+        let thread = Some(Thread::start(open, tell)?);
+        Ok(Opening { catalog, templates, thread, opened })
+    }
+
+    /// Waits until the templates are read. Must be called within a tokio runtime, and not again
+    /// when it has answered. Cancel safe.
     ///
     /// # Errors
     /// A source cannot be read, or is no template; two have the same destination: all that are so,
     /// one on a line.
+    pub async fn renderer(&mut self) -> Result<Renderer, String> {
+        let opened = (&mut self.opened).await;
+        self.become_renderer(opened.unwrap_or_else(|_| Err(GONE.to_owned())))
+    }
+
+    fn become_renderer(&mut self, opened: Result<(), String>) -> Result<Renderer, String> {
+        opened?;
+        let thread = self.thread.take().ok_or_else(|| GONE.to_owned())?;
+        let conductor = Conductor::new(Arc::clone(&self.catalog), &self.templates, thread);
+        Ok(Renderer { conductor })
+    }
+}
+
+impl Renderer {
+    /// Begins to read the templates, on the thread of the renderer to be.
+    ///
+    /// # Errors
+    /// There can be no thread.
+    pub fn open(
+        catalog: Arc<dyn Catalog>,
+        templates: Vec<Template>,
+        environment: BTreeMap<String, String>,
+    ) -> Result<Opening, String> {
+        let (tell, opened) = oneshot::channel();
+        let told = Box::new(|result| drop(tell.send(result)));
+        Opening::begin(catalog, templates, environment, told, opened)
+    }
+
+    /// The same, and waits for it without a limit. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// As of [`Opening::renderer`].
     pub fn start(
         catalog: Arc<dyn Catalog>,
         templates: Vec<Template>,
         environment: BTreeMap<String, String>,
     ) -> Result<Renderer, String> {
-        let templates = Arc::new(templates);
-        let theirs = Arc::clone(&templates);
-        let thread = Thread::start(move || Workshop::open(&theirs, &Arc::new(environment)))?;
-        Ok(Renderer { conductor: Conductor::new(catalog, &templates, thread) })
+        let (tell, told) = sync_channel(1);
+        let tell = Box::new(move |result| drop(tell.send(result)));
+        let mut opening =
+            Opening::begin(catalog, templates, environment, tell, oneshot::channel().1)?;
+        opening.become_renderer(told.recv().unwrap_or_else(|_| Err(GONE.to_owned())))
     }
 
     /// The next thing to tell. Cancel safe. Pending while there is nothing. What a renderer does it
@@ -137,9 +203,23 @@ impl Renderer {
 /// Reads and parses templates, and does nothing with them.
 ///
 /// # Errors
-/// As of [`Renderer::start`].
+/// As of [`Opening::renderer`].
 pub fn check(templates: &[Template], environment: &BTreeMap<String, String>) -> Result<(), String> {
-    Workshop::open(templates, &Arc::new(environment.clone())).map(drop)
+    let problems = problems(templates, environment);
+    if problems.is_empty() { Ok(()) } else { Err(in_lines(problems)) }
+}
+
+/// The same, and what is wrong with which.
+#[must_use]
+pub fn problems(
+    templates: &[Template],
+    environment: &BTreeMap<String, String>,
+) -> Vec<(TemplateId, String)> {
+    Workshop::open(templates, &Arc::new(environment.clone())).err().unwrap_or_default()
+}
+
+fn in_lines(problems: Vec<(TemplateId, String)>) -> String {
+    problems.into_iter().map(|(_, error)| error).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

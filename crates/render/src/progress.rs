@@ -16,6 +16,11 @@ use crate::{
 const RETRIES: Backoff =
     Backoff { min: Duration::from_secs(5), max: Duration::from_secs(60), jitter: 0.0 };
 
+/// Until a text that its owner has refused is offered again: what decides may be another by then,
+/// such as a name that resolves.
+const OPINIONS: Backoff =
+    Backoff { min: Duration::from_secs(10), max: Duration::from_secs(60), jitter: 0.0 };
+
 /// While a text is refused since it has too few instances, it is looked so often whether the catalog
 /// answers: only that time counts.
 const ATTENTION: Duration = Duration::from_secs(1);
@@ -32,6 +37,8 @@ pub(crate) struct Progress {
     settled: Option<(Fingerprint, Fate)>,
     step: Step,
     retry: Retry,
+    /// Of the text that was refused last.
+    appeal: Option<(Fingerprint, Retry)>,
     /// What was told last and is not over.
     trouble: Option<String>,
     rendered: bool,
@@ -91,6 +98,7 @@ impl Progress {
             settled: None,
             step: Step::Idle,
             retry: Retry::default(),
+            appeal: None,
             trouble: None,
             rendered: false,
         }
@@ -160,14 +168,15 @@ impl Progress {
             Some(Fate::Stands) => {
                 return self.rendered(Outcome::Unchanged).map(Next::Tell);
             }
+            Some(Fate::Refused(_)) if self.appeals_at(&text).is_some_and(|at| at <= now) => {}
+            // Offered again, and could not be written: that is told, and tried once more.
+            Some(Fate::Refused(_)) if self.retry.at.is_some() => return None,
             Some(Fate::Refused(reason)) => {
                 let reason = reason.clone();
                 return self.failed(reason).map(Next::Tell);
             }
+            None if self.due()? > now => return None,
             None => {}
-        }
-        if self.due()? > now {
-            return None;
         }
         if let Some(until) = self.shrinkage.refused_until() {
             if until > now {
@@ -201,12 +210,24 @@ impl Progress {
                 self.rendered(Outcome::Replaced).map(|_| Event::Printed(self.id, words))
             }
             Written::Candidate(path) => {
+                // What was refused before it is asked about anew, whatever becomes of this one: it
+                // may be accepted and still not be written.
+                self.settled.take_if(|(_, fate)| matches!(fate, Fate::Refused(_)));
                 self.step = Step::Judged(text);
                 Some(Event::Candidate(self.id, path))
             }
             Written::Discarded => {
                 let reason = refusal?;
+                let before = self.appeal.take().filter(|(of, _)| *of == text.fingerprint);
+                let failures = before.map_or(0, |(_, retry)| retry.failures).saturating_add(1);
+                let retry = Retry { failures, at: now.checked_add(OPINIONS.pause(failures)) };
+                self.appeal = Some((text.fingerprint, retry));
                 self.settle(text.fingerprint, Fate::Refused(reason.clone()), now);
+                if failures > 1 && self.trouble.is_some() {
+                    // The same again, in words that may have the time in them.
+                    self.trouble = Some(reason);
+                    return None;
+                }
                 self.failed(reason)
             }
             Written::Failed(reason) => {
@@ -239,12 +260,17 @@ impl Progress {
     /// nothing.
     pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
         let text = self.newest_text()?;
-        if !matches!(self.step, Step::Idle) || self.fate_of(text).is_some() {
+        if !matches!(self.step, Step::Idle) {
             return None;
         }
+        let due = match self.fate_of(text) {
+            Some(Fate::Stands) => return None,
+            Some(Fate::Refused(_)) => self.appeals_at(text),
+            None => self.due(),
+        };
         let attention =
             |until: Instant| now.checked_add(ATTENTION).map_or(until, |at| at.min(until));
-        let moments = [self.due(), self.shrinkage.refused_until().map(attention)];
+        let moments = [due, self.shrinkage.refused_until().map(attention)];
         moments.into_iter().flatten().filter(|moment| *moment > now).min()
     }
 
@@ -277,12 +303,20 @@ impl Progress {
         (*settled == text.fingerprint).then_some(fate)
     }
 
+    /// When this text, which was refused, is offered again; later if it could not be written then.
+    fn appeals_at(&self, text: &Text) -> Option<Instant> {
+        let (of, appeal) = self.appeal.as_ref()?;
+        let at = appeal.at.filter(|_| *of == text.fingerprint)?;
+        Some(self.retry.at.map_or(at, |retry| retry.max(at)))
+    }
+
     /// When the newest text may be written, if it is not too small.
     fn due(&self) -> Option<Instant> {
         self.quiescence.due().map(|due| self.retry.at.map_or(due, |retry| retry.max(due)))
     }
 
     fn stands(&mut self, text: Text, now: Instant) {
+        self.appeal = None;
         self.shrinkage.stands(&text.counts);
         if let Some(newest) = self.newest_text().cloned() {
             self.shrinkage.seen(&newest.counts, now);

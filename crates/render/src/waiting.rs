@@ -14,12 +14,16 @@ pub(crate) fn in_words(lacks: &[Lack], catalog: &dyn Catalog, survey: &Survey) -
         Need::Catalog(question) => survey.trouble(question),
         Need::File(_) => None,
     };
-    // The sort is stable: by kind and name behind that.
-    let mut lacks: Vec<(&Lack, Option<String>)> =
+    let lacks: Vec<(&Lack, Option<String>)> =
         lacks.iter().map(|lack| (lack, trouble(lack))).collect();
-    lacks.sort_by_key(|(lack, trouble)| (trouble.is_none(), lack.why == Why::Unanswered));
+    let rank = |(lack, trouble): &(&Lack, Option<String>)| {
+        (trouble.is_none(), lack.why == Why::Unanswered)
+    };
+    let ranks = [(false, false), (false, true), (true, false), (true, true)];
+    // By kind and name behind that.
+    let in_order = ranks.iter().flat_map(|of| lacks.iter().filter(move |lack| rank(lack) == *of));
     let named: Vec<String> =
-        lacks.iter().take(NAMED).map(|(lack, trouble)| one(lack, trouble)).collect();
+        in_order.take(NAMED).map(|(lack, trouble)| one(lack, trouble)).collect();
     let mut words = named.join(", ");
     if lacks.len() > NAMED {
         words.push_str(&format!(" and {} more", lacks.len() - NAMED));
@@ -49,5 +53,39 @@ fn name(need: &Need) -> String {
     match need {
         Need::File(path) => format!("file \"{}\"", path.display()),
         Need::Catalog(question) => question.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use catalog::{
+        Error,
+        memory::{Memory, Mood},
+    };
+
+    use super::*;
+
+    fn key(key: &str) -> Question {
+        Question::Keys { keys: Keys::One(key.to_owned()), datacenter: None }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_refused_comes_first_and_what_has_no_answer_yet_last() {
+        let memory = Arc::new(Memory::new());
+        let mut survey = Survey::new(Arc::clone(&memory) as Arc<dyn Catalog>, Duration::MAX);
+        memory.set_mood(Mood::Failing(Error::Refused("no".to_owned())));
+        survey.follow([key("d")].into());
+        assert_eq!(survey.news().await, []);
+        let lacks = [
+            ("a", Why::Unanswered),
+            ("b", Why::Absent),
+            ("c", Why::Unanswered),
+            ("d", Why::Unanswered),
+        ];
+        let lacks = lacks.map(|(name, why)| Lack { need: Need::Catalog(key(name)), why });
+        let first = "key \"d\": refused: no, key \"b\" does not exist, key \"a\"";
+        assert_eq!(in_words(&lacks, &*memory, &survey), format!("{first} and 1 more"));
     }
 }

@@ -37,32 +37,37 @@ pub(crate) struct Thread {
     orders: Option<SyncSender<Order>>,
     reports: mpsc::Receiver<Report>,
     ended: Receiver<()>,
+    /// Before its first order it has nothing in hand, and need not be waited for.
+    has_begun: bool,
 }
 
 impl Thread {
-    /// Starts the thread and opens the workshop there, since it cannot leave its thread.
+    /// Starts the thread, which opens the workshop (it cannot leave its thread) and tells what has
+    /// come of that.
     ///
     /// # Errors
-    /// There can be no thread, or what the workshop says.
+    /// There can be no thread.
     pub(crate) fn start(
         open: impl FnOnce() -> Result<Workshop, String> + Send + 'static,
+        opened: Box<dyn FnOnce(Result<(), String>) + Send>,
     ) -> Result<Thread, String> {
         let (orders, to_do) = sync_channel::<Order>(1);
         let (tell, reports) = mpsc::channel(1);
-        let (opened, is_open) = sync_channel(1);
         let (end, ended) = sync_channel(0);
         let body = move || {
             let _ended_with_the_thread = end;
             let mut workshop = match open() {
                 Ok(workshop) => workshop,
-                Err(error) => {
-                    let _ = opened.send(Err(error));
-                    return;
-                }
+                Err(error) => return opened(Err(error)),
             };
-            workshop.tidy();
-            let _ = opened.send(Ok(()));
+            opened(Ok(()));
+            let mut is_tidy = false;
             while let Ok(order) = to_do.recv() {
+                // Not before: without an order nobody wants us any more, and what looks left behind
+                // may be our successor's.
+                if !std::mem::replace(&mut is_tidy, true) {
+                    workshop.tidy();
+                }
                 let report = workshop.perform(order);
                 // One order, one report: there is room, unless nobody wants it any more.
                 if tell.try_send(report).is_err() {
@@ -75,13 +80,13 @@ impl Thread {
             .stack_size(STACK)
             .spawn(body)
             .map_err(|error| format!("cannot start a thread for rendering: {error}"))?;
-        is_open.recv().unwrap_or_else(|_| Err("the rendering thread has ended".to_owned()))?;
-        Ok(Thread { orders: Some(orders), reports, ended })
+        Ok(Thread { orders: Some(orders), reports, ended, has_begun: false })
     }
 }
 
 impl Worker for Thread {
     fn begin(&mut self, order: Order) {
+        self.has_begun = true;
         if let Some(orders) = &self.orders
             && orders.try_send(order).is_err()
         {
@@ -99,6 +104,9 @@ impl Worker for Thread {
     fn finish(&mut self) -> Option<Report> {
         // Once: nobody waits twice.
         self.orders.take()?;
+        if !self.has_begun {
+            return None;
+        }
         if self.ended.recv_timeout(FAREWELL) == Err(RecvTimeoutError::Timeout) {
             log::warn!("a file that is being written takes long; leaving it to its thread");
         }

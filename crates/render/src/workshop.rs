@@ -3,8 +3,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs::{self, OpenOptions},
     hash::{BuildHasher, RandomState},
+    io::Read,
+    os::unix::fs::{FileTypeExt, OpenOptionsExt},
     path::Path,
     sync::Arc,
     time::Instant,
@@ -12,6 +14,7 @@ use std::{
 
 use catalog::{Endpoint, Finding, Question, Status};
 use catalog_functions::{Answers, Known, Need, Options};
+use nix::fcntl::OFlag;
 
 use crate::{
     Destination, Outcome, Source, Target, Template, TemplateId,
@@ -38,6 +41,9 @@ struct Sheet {
     minimum: Counts,
     /// What it has asked for when it was executed last.
     needs: BTreeSet<Need>,
+    /// While it fails: what it had asked for before. What stands behind the error will mostly be
+    /// asked again.
+    before_error: BTreeSet<Need>,
     /// How many of these the catalog has not answered.
     unanswered: usize,
     /// Something of it has changed since it was executed.
@@ -51,28 +57,29 @@ impl Workshop {
     /// Reads and parses the templates.
     ///
     /// # Errors
-    /// All that cannot be read or are no templates, one on a line.
+    /// All that cannot be read or are no templates.
     pub(crate) fn open(
         templates: &[Template],
         environment: &Arc<BTreeMap<String, String>>,
-    ) -> Result<Workshop, String> {
+    ) -> Result<Workshop, Vec<(TemplateId, String)>> {
         let mut sheets = Vec::new();
         let mut errors = Vec::new();
         let mut paths = BTreeMap::new();
-        for template in templates {
+        for (index, template) in templates.iter().enumerate() {
             match parse(template, environment) {
                 Ok(parsed) => sheets.push(Sheet::new(template, parsed)),
-                Err(error) => errors.push(error),
+                Err(error) => errors.push((TemplateId(index), error)),
             }
             if let Destination::File(Target { path, .. }) = &template.destination
                 && let Some(other) = paths.insert(path, &template.name)
             {
                 let name = &template.name;
-                errors.push(format!("both {other} and {name} are to write {}", path.display()));
+                let error = format!("both {other} and {name} are to write {}", path.display());
+                errors.push((TemplateId(index), error));
             }
         }
         if !errors.is_empty() {
-            return Err(errors.join("\n"));
+            return Err(errors);
         }
         let (answers, inputs, random) = (Answers::new(), Inputs::default(), RandomState::new());
         Ok(Workshop { sheets, answers, inputs, random })
@@ -154,7 +161,9 @@ impl Workshop {
             Need::Catalog(question) => Some(question.clone()),
             Need::File(_) => None,
         };
-        needs.filter_map(question).collect()
+        let mut questions = BTreeSet::new();
+        questions.extend(needs.filter_map(question));
+        questions
     }
 
     fn text(&mut self, TemplateId(index): TemplateId, task: Task) -> Written {
@@ -180,6 +189,7 @@ impl Sheet {
             checked: template.checked,
             minimum: template.minimum.clone(),
             needs: BTreeSet::new(),
+            before_error: BTreeSet::new(),
             unanswered: 0,
             is_stale: true,
             text: None,
@@ -217,6 +227,15 @@ impl Sheet {
             answers.forget(need);
         }
         let before = std::mem::replace(&mut self.needs, pass.needs);
+        match pass.text {
+            Ok(_) => self.before_error.clear(),
+            Err(_) => {
+                if self.before_error.is_empty() {
+                    self.before_error.clone_from(&before);
+                }
+                self.needs.extend(self.before_error.iter().cloned());
+            }
+        }
         let is_unanswered =
             |need: &&Need| matches!(need, Need::Catalog(_)) && answers.get(need).is_none();
         self.unanswered = self.needs.iter().filter(is_unanswered).count();
@@ -263,7 +282,11 @@ impl Sheet {
             }
             passing.len()
         };
-        self.minimum.keys().map(|service| (service.clone(), count(service))).collect()
+        let mut counts = Counts::new();
+        for service in self.minimum.keys() {
+            counts.insert(service.clone(), count(service));
+        }
+        counts
     }
 
     fn write(&mut self) -> Written {
@@ -329,6 +352,37 @@ fn parse(
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    fs::read_to_string(path)
-        .map_err(|error| format!("cannot read the template {}: {error}", path.display()))
+    let text = match path.starts_with("/dev") || path.starts_with("/proc") {
+        // Whoever names such a file means what it does, be it a pipe: `/dev/stdin`.
+        true => special(path),
+        false => regular(path),
+    };
+    text.map_err(|error| format!("cannot read the template {}: {error}", path.display()))
+}
+
+/// The text of whatever it is. A pipe can be read once: what comes out of it the second time must
+/// not replace a file.
+fn special(path: &Path) -> Result<String, String> {
+    let in_words = |error: std::io::Error| error.to_string();
+    let mut file = fs::File::open(path).map_err(in_words)?;
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(in_words)?;
+    if text.is_empty() && file.metadata().map_err(in_words)?.file_type().is_fifo() {
+        return Err("nothing comes out of this pipe; has it been read before?".to_owned());
+    }
+    Ok(text)
+}
+
+/// The text of a file. Whoever opens a pipe waits for somebody to write.
+fn regular(path: &Path) -> Result<String, String> {
+    let in_words = |error: std::io::Error| error.to_string();
+    let flags = OFlag::O_NONBLOCK.bits();
+    let mut file =
+        OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(in_words)?;
+    if !file.metadata().map_err(in_words)?.is_file() {
+        return Err("is no regular file".to_owned());
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(in_words)?;
+    Ok(text)
 }

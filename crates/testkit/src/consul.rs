@@ -102,9 +102,10 @@ impl Consul {
             let response = http("GET", &address, "/v1/status/leader", "");
             match response {
                 Ok(response) if response.status == 200 && response.body.trim().len() > 2 => {
-                    // The agent's own node is in the catalog a little after the election.
+                    // The agent's own node is in the catalog a little after the election, and so are
+                    // its tokens among those that are known.
                     match http("GET", &address, "/v1/catalog/nodes", "") {
-                        Ok(nodes) if nodes.body.trim().len() > 2 => Ok(()),
+                        Ok(nodes) if nodes.status == 200 && nodes.body.trim().len() > 2 => Ok(()),
                         other => Err(format!("{other:?}")),
                     }
                 }

@@ -5,7 +5,6 @@
 //! - `demo shop PORT` serves HTTP: `GET /health`, and `POST /ill` and `POST /well` to change it.
 //! - `demo get URL` succeeds if the answer is 200, like `curl --fail`.
 //! - `demo post URL` sends an empty POST.
-//! - `demo upstream CATALOG SERVICE` prints where the service's healthy instances are.
 //! - `demo port` prints a port that nobody uses.
 
 use std::{
@@ -25,13 +24,10 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["shop", port] => shop(port),
-        ["get", url] => request("GET", url).map(drop),
-        ["post", url] => request("POST", url).map(drop),
-        ["upstream", catalog, service] => upstream(catalog, service),
+        ["get", url] => request("GET", url),
+        ["post", url] => request("POST", url),
         ["port"] => port(),
-        _ => {
-            Err("want one of: shop PORT, get URL, post URL, upstream CATALOG SERVICE, port".into())
-        }
+        _ => Err("want one of: shop PORT, get URL, post URL, port".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -77,8 +73,8 @@ fn shop(port: &str) -> Outcome {
     Ok(())
 }
 
-/// The body of a 200 answer.
-fn request(method: &str, url: &str) -> Result<String, Box<dyn std::error::Error>> {
+/// Sends a request that must be answered with 200.
+fn request(method: &str, url: &str) -> Outcome {
     let rest = url.strip_prefix("http://").ok_or("want a URL that begins with http://")?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let address = host.to_socket_addrs()?.next().ok_or("no such host")?;
@@ -90,31 +86,9 @@ fn request(method: &str, url: &str) -> Result<String, Box<dyn std::error::Error>
     )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or("no HTTP answer")?;
-    let status = head.lines().next().unwrap_or_default();
+    let status = answer.lines().next().unwrap_or_default();
     if status.split_whitespace().nth(1) != Some("200") {
         return Err(format!("{url}: {status}").into());
-    }
-    Ok(body.to_owned())
-}
-
-/// Prints what a reverse proxy would now route to.
-fn upstream(catalog: &str, service: &str) -> Outcome {
-    let body = request("GET", &format!("http://{catalog}/v1/health/service/{service}?passing"))?;
-    // Enough for one field of a JSON that we know; a real program would use a parser.
-    // A development agent writes with spaces and newlines.
-    let body: String = body.split_whitespace().collect();
-    // The first port in an instance's object is its own, or the same in another table.
-    let ports: Vec<&str> = body
-        .split("\"Service\":{")
-        .skip(1)
-        .filter_map(|instance| instance.split("\"Port\":").nth(1))
-        .filter_map(|rest| rest.trim_start().split(|c: char| !c.is_ascii_digit()).next())
-        .filter(|port| *port != "0")
-        .collect();
-    match ports.as_slice() {
-        [] => println!("routing nowhere: no healthy {service}"),
-        ports => println!("routing to {service} on port {}", ports.join(", ")),
     }
     Ok(())
 }

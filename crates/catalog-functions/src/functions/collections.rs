@@ -1,6 +1,6 @@
 //! Functions on lists and maps: grouping, nesting, merging, finding.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::rc::Rc;
 
 use gotemplate::{List, Map, Object, Signature, Type, Value};
 
@@ -61,29 +61,30 @@ fn field(object: &Rc<dyn Object>, name: &str) -> Result<Option<Value>, String> {
     }
 }
 
-/// Lists by name, as a `map[string][]interface {}`.
-fn groups(groups: BTreeMap<String, Vec<Value>>) -> Value {
-    let mut map = Map::new(Type::List(&Type::Any));
-    for (name, items) in groups {
-        map.insert(name, items);
+/// Adds to the list of that name in a `map[string][]interface {}`.
+fn add(groups: &mut Map, name: &str, item: &Value) {
+    if let Value::List(list) = groups.entry(name, || Vec::<Value>::new().into()) {
+        Rc::make_mut(list).push(item.clone());
     }
-    map.into()
 }
+
+/// The element of such a map.
+const GROUP: Type = Type::List(&Type::Any);
 
 /// `{{ range $tag, $services := service "web" | byTag }}`
 fn by_tag(_: &Session, arguments: &[Value]) -> Returned {
     const WANT: &str = "a list of services";
-    let mut tags: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    let mut groups = Map::new(GROUP);
     for list in arguments {
         for item in elements(list, WANT)?.items() {
             let list = object(item, WANT)?.field("Tags").and_then(|tags| tags.as_list());
             let list = list.ok_or_else(|| format!("want {WANT} but got a {}", item.type_name()))?;
             for tag in list.items().iter().filter_map(Value::as_str) {
-                tags.entry(tag.to_owned()).or_default().push(item.clone());
+                add(&mut groups, tag, item);
             }
         }
     }
-    Ok(groups(tags))
+    Ok(groups.into())
 }
 
 /// `{{ range $group, $services := service "web" | byMeta "rack,shard|int" }}`
@@ -92,7 +93,7 @@ fn by_meta(_: &Session, arguments: &[Value]) -> Returned {
     let [Value::String(keys), list] = arguments else {
         return Err("want keys of metadata and a list of services".to_owned());
     };
-    let mut names: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    let mut groups = Map::new(GROUP);
     for item in elements(list, WANT)?.items() {
         let meta = object(item, WANT)?.field("ServiceMeta");
         let meta = meta.as_ref().and_then(Value::as_map);
@@ -117,15 +118,15 @@ fn by_meta(_: &Session, arguments: &[Value]) -> Returned {
                 }
             });
         }
-        names.entry(parts.join("_")).or_default().push(item.clone());
+        add(&mut groups, &parts.join("_"), item);
     }
-    Ok(groups(names))
+    Ok(groups.into())
 }
 
 /// `{{ range $folder, $pairs := tree "groups" | byKey }}`: by the first part of the key.
 fn by_key(_: &Session, arguments: &[Value]) -> Returned {
     const WANT: &str = "a list of keys, as ls and tree give it";
-    let mut folders: BTreeMap<String, Map> = BTreeMap::new();
+    let mut folders = Map::new(Type::Map(objects::KEY_PAIR));
     for list in arguments {
         for item in elements(list, WANT)?.items() {
             let pair = object(item, WANT)?;
@@ -134,16 +135,13 @@ fn by_key(_: &Session, arguments: &[Value]) -> Returned {
             let key = key.ok_or_else(|| format!("want {WANT} but got a {}", item.type_name()))?;
             // What is in no folder is in no group.
             let Some((folder, rest)) = key.split_once('/') else { continue };
-            let pairs = folders.entry(folder.to_owned());
-            let pairs = pairs.or_insert_with(|| Map::new(*objects::KEY_PAIR));
-            pairs.insert(rest, objects::key_below(pair, rest));
+            let pairs = folders.entry(folder, || Map::new(*objects::KEY_PAIR).into());
+            if let Value::Map(pairs) = pairs {
+                Rc::make_mut(pairs).insert(rest, objects::key_below(pair, rest));
+            }
         }
     }
-    let mut map = Map::new(Type::Map(objects::KEY_PAIR));
-    for (folder, pairs) in folders {
-        map.insert(folder, pairs);
-    }
-    Ok(map.into())
+    Ok(folders.into())
 }
 
 /// Whether the list has the value, or the text that part.
@@ -184,56 +182,34 @@ fn found(arguments: &[Value]) -> Result<(bool, bool), String> {
     Ok((all, any))
 }
 
-/// A nested map under construction.
-enum Node {
-    Leaf(Value),
-    Folder(BTreeMap<String, Node>),
-}
-
-impl Node {
-    /// Puts a value under a path. A folder and a value cannot have the same name: the folder stays.
-    fn put(folder: &mut BTreeMap<String, Node>, path: &str, value: Value) -> Result<(), String> {
-        let mut folder = folder;
-        let parts: Vec<&str> = path.split('/').collect();
-        if parts.len() >= DEEPEST {
-            return Err(format!("the key {path:?} is {}", too_deep()));
-        }
-        let Some((last, folders)) = parts.split_last() else { return Ok(()) };
-        for name in folders {
-            let node = folder.entry((*name).to_owned());
-            let node = node.or_insert_with(|| Node::Folder(BTreeMap::new()));
-            if let Node::Leaf(_) = node {
-                *node = Node::Folder(BTreeMap::new());
-            }
-            let Node::Folder(inner) = node else { return Ok(()) };
-            folder = inner;
-        }
-        match folder.get(*last) {
-            Some(Node::Folder(_)) => {}
-            // What ends in a slash stands for its folder.
-            _ if last.is_empty() => {}
-            _ => {
-                folder.insert((*last).to_owned(), Node::Leaf(value));
-            }
-        }
-        Ok(())
+/// Puts a value under a path of maps. A map and another value cannot have the same name: the map
+/// stays.
+fn put(folder: &mut Map, path: &str, value: Value) -> Result<(), String> {
+    let parts: Vec<&str> = path.split('/').collect();
+    if parts.len() >= DEEPEST {
+        return Err(format!("the key {path:?} is {}", too_deep()));
     }
-
-    fn into_value(self) -> Value {
-        match self {
-            Node::Leaf(value) => value,
-            Node::Folder(entries) => {
-                let entries = entries.into_iter().map(|(name, node)| (name, node.into_value()));
-                Map::of_any(entries).into()
-            }
+    let Some((last, folders)) = parts.split_last() else { return Ok(()) };
+    let mut folder = folder;
+    for name in folders {
+        let node = folder.entry(name, || Value::Nil);
+        if node.as_map().is_none() {
+            *node = Map::new(ANY).into();
         }
+        let Value::Map(inner) = node else { return Ok(()) };
+        folder = Rc::make_mut(inner);
     }
+    // What ends in a slash stands for its folder.
+    if !last.is_empty() && folder.get(last).is_none_or(|there| there.as_map().is_none()) {
+        folder.insert(*last, value);
+    }
+    Ok(())
 }
 
 /// `{{ with tree "config" | explode }}{{ .a.b.c }}{{ end }}`
 fn explode(_: &Session, arguments: &[Value]) -> Returned {
     const WANT: &str = "a list of keys, as ls and tree give it";
-    let mut folder = BTreeMap::new();
+    let mut folder = Map::new(ANY);
     for list in arguments {
         for item in elements(list, WANT)?.items() {
             let pair = object(item, WANT)?;
@@ -241,24 +217,24 @@ fn explode(_: &Session, arguments: &[Value]) -> Returned {
             let key = key.as_ref().and_then(Value::as_str);
             let key = key.ok_or_else(|| format!("want {WANT} but got a {}", item.type_name()))?;
             let value = field(pair, "Value")?.unwrap_or_default();
-            Node::put(&mut folder, key, value)?;
+            put(&mut folder, key, value)?;
         }
     }
-    Ok(Node::Folder(folder).into_value())
+    Ok(folder.into())
 }
 
 /// The same for a map whose keys are paths.
 fn explode_map(_: &Session, arguments: &[Value]) -> Returned {
-    let mut folder = BTreeMap::new();
+    let mut folder = Map::new(ANY);
     for map in arguments.iter().filter_map(Value::as_map) {
         for (key, value) in map.iter() {
             if crate::depth::depth(value).saturating_add(key.matches('/').count()) >= DEEPEST {
                 return Err(format!("the key {key:?} is {}", too_deep()));
             }
-            Node::put(&mut folder, key, value.clone())?;
+            put(&mut folder, key, value.clone())?;
         }
     }
-    Ok(Node::Folder(folder).into_value())
+    Ok(folder.into())
 }
 
 /// Whose entries stay where both have one.
@@ -298,15 +274,14 @@ mod tests {
     #[test]
     fn a_folder_wins_over_a_value_of_its_name_in_any_order() {
         for paths in [["a", "a/b"], ["a/b", "a"]] {
-            let mut folder = BTreeMap::new();
+            let mut map = Map::new(ANY);
             for path in paths {
-                Node::put(&mut folder, path, path.into()).expect("not too deep");
+                put(&mut map, path, path.into()).expect("not too deep");
             }
-            let Value::Map(map) = Node::Folder(folder).into_value() else { panic!("no map") };
             let inner = map.get("a").and_then(Value::as_map).expect("a folder");
             assert_eq!(inner.get("b").and_then(Value::as_str), Some("a/b"));
         }
         let deep = "a/".repeat(DEEPEST);
-        assert!(Node::put(&mut BTreeMap::new(), &deep, Value::Nil).is_err());
+        assert!(put(&mut Map::new(ANY), &deep, Value::Nil).is_err());
     }
 }

@@ -4,6 +4,7 @@ use gotemplate::{Limits, Signature, Value};
 
 use super::{ANY, Entry, Returned, TEXT, strings};
 use crate::{
+    advised,
     answers::{Need, View},
     depth::DEEPEST,
     session::Session,
@@ -76,7 +77,7 @@ fn execute_template(session: &Session, arguments: &[Value]) -> Returned {
         output: left.output.saturating_sub(before.output.saturating_sub(after.output)),
         made: left.made.saturating_sub(before.made.saturating_sub(after.made)),
     });
-    result.map_err(|error| innermost(&error.to_string()).to_owned())?;
+    result.map_err(|error| advised(innermost(&error.to_string()).to_owned(), error.advice()))?;
     Ok(text.into())
 }
 

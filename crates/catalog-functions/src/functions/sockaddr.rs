@@ -3,7 +3,7 @@
 //!
 //! Such a template is executed by the same engine. Its lists of interfaces are lists of indexes.
 
-use std::{net::IpAddr, rc::Rc};
+use std::{cmp::Ordering, net::IpAddr, rc::Rc};
 
 use gotemplate::{Functions, List, Signature, Type, Value};
 use regex_lite::Regex;
@@ -211,11 +211,16 @@ fn sorted(of: &[Interface], mut chosen: Chosen, by: &str) -> Result<Chosen, Stri
             }
         };
         let key = |index: &usize| of.get(*index).map(key);
-        if down {
-            chosen.sort_by(|a, b| key(b).cmp(&key(a)));
-        } else {
-            chosen.sort_by_key(key);
+        // There are few.
+        let mut sorted = Chosen::new();
+        for index in chosen {
+            let at = sorted.partition_point(|before| match key(before).cmp(&key(&index)) {
+                Ordering::Equal => true,
+                order => (order == Ordering::Less) != down,
+            });
+            sorted.insert(at, index);
         }
+        chosen = sorted;
     }
     Ok(chosen)
 }

@@ -1,6 +1,6 @@
 //! `timestamp`: the time in Go's layouts, always UTC.
 
-use std::{fmt::Write as _, time::UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use gotemplate::{Signature, Value};
 
@@ -39,6 +39,46 @@ const MONTHS: [&str; 12] = [
 
 const DAYS: [&str; 7] =
     ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+
+/// Elements that are always the same. Of two that begin alike the longer comes first, here and below.
+static TEXTS: [(&str, &str); 12] = [
+    ("MST", "UTC"),
+    ("-07:00:00", "+00:00:00"),
+    ("-07:00", "+00:00"),
+    ("-070000", "+000000"),
+    ("-0700", "+0000"),
+    ("-07", "+00"),
+    ("Z07:00:00", "Z"),
+    ("Z07:00", "Z"),
+    ("Z070000", "Z"),
+    ("Z0700", "Z"),
+    ("Z07", "Z"),
+    // The year follows.
+    ("_2006", "_"),
+];
+
+/// A number of a moment.
+type Number = fn(&Moment) -> u64;
+
+/// Elements that are numbers, and what short ones are filled up with from the left.
+static NUMBERS: [(&str, Number, &str); 16] = [
+    ("2006", |it| it.year, "0000"),
+    ("002", |it| it.day_of_year, "000"),
+    ("01", |it| it.month, "00"),
+    ("02", |it| it.day, "00"),
+    ("03", |it| it.hour_of_twelve(), "00"),
+    ("04", |it| it.minute, "00"),
+    ("05", |it| it.second, "00"),
+    ("06", |it| it.year % 100, "00"),
+    ("15", |it| it.hour, "00"),
+    ("1", |it| it.month, ""),
+    ("__2", |it| it.day_of_year, "   "),
+    ("_2", |it| it.day, "  "),
+    ("2", |it| it.day, ""),
+    ("3", |it| it.hour_of_twelve(), ""),
+    ("4", |it| it.minute, ""),
+    ("5", |it| it.second, ""),
+];
 
 /// A time of the Gregorian calendar.
 struct Moment {
@@ -95,6 +135,13 @@ impl Moment {
         }
     }
 
+    fn hour_of_twelve(&self) -> u64 {
+        match self.hour % 12 {
+            0 => 12,
+            hour => hour,
+        }
+    }
+
     fn format(&self, layout: &str) -> String {
         let mut out = String::new();
         let mut rest = layout;
@@ -114,66 +161,27 @@ impl Moment {
     fn element(&self, layout: &str, out: &mut String) -> Option<usize> {
         let month = usize::try_from(self.month).unwrap_or(1);
         let month = MONTHS.get(month.saturating_sub(1)).copied().unwrap_or("");
-        let short = |name: &'static str| name.get(..3).unwrap_or(name);
-        let twelve = match self.hour % 12 {
-            0 => 12,
-            hour => hour,
-        };
         let half = if self.hour < 12 { ["AM", "am"] } else { ["PM", "pm"] };
-        let lower = |length: usize| {
-            layout
-                .get(length..)
-                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
-        };
-        // Writing into a string cannot fail. Of two elements that begin alike the longer comes first.
-        let starts = |element: &str| layout.starts_with(element).then_some(element.len());
-        macro_rules! element {
-            ($element:literal => $($format:tt)*) => {
-                if let Some(length) = starts($element) {
-                    let _ = write!(out, $($format)*);
-                    return Some(length);
-                }
-            };
+        let names =
+            [("January", month), ("Monday", self.weekday), ("PM", half[0]), ("pm", half[1])];
+        let mut texts = names.iter().chain(&TEXTS);
+        if let Some((element, text)) = texts.find(|(element, _)| layout.starts_with(element)) {
+            out.push_str(text);
+            return Some(if *text == "_" { 1 } else { element.len() });
         }
-        element!("January" => "{month}");
-        if !lower(3) {
-            element!("Jan" => "{}", short(month));
+        for (element, name) in [("Jan", month), ("Mon", self.weekday)] {
+            let rest = layout.strip_prefix(element);
+            if rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_lowercase())) {
+                out.push_str(name.get(..3).unwrap_or(name));
+                return Some(element.len());
+            }
         }
-        element!("Monday" => "{}", self.weekday);
-        if !lower(3) {
-            element!("Mon" => "{}", short(self.weekday));
-        }
-        element!("MST" => "UTC");
-        element!("2006" => "{:04}", self.year);
-        element!("002" => "{:03}", self.day_of_year);
-        element!("01" => "{:02}", self.month);
-        element!("02" => "{:02}", self.day);
-        element!("03" => "{twelve:02}");
-        element!("04" => "{:02}", self.minute);
-        element!("05" => "{:02}", self.second);
-        element!("06" => "{:02}", self.year % 100);
-        element!("15" => "{:02}", self.hour);
-        element!("1" => "{}", self.month);
-        element!("_2006" => "_{:04}", self.year);
-        element!("__2" => "{:3}", self.day_of_year);
-        element!("_2" => "{:2}", self.day);
-        element!("2" => "{}", self.day);
-        element!("3" => "{twelve}");
-        element!("4" => "{}", self.minute);
-        element!("5" => "{}", self.second);
-        element!("PM" => "{}", half[0]);
-        element!("pm" => "{}", half[1]);
-        element!("-07:00:00" => "+00:00:00");
-        element!("-07:00" => "+00:00");
-        element!("-070000" => "+000000");
-        element!("-0700" => "+0000");
-        element!("-07" => "+00");
-        element!("Z07:00:00" => "Z");
-        element!("Z07:00" => "Z");
-        element!("Z070000" => "Z");
-        element!("Z0700" => "Z");
-        element!("Z07" => "Z");
-        self.fraction(layout, out)
+        let number = NUMBERS.iter().find(|(element, ..)| layout.starts_with(element));
+        let Some((element, number, padding)) = number else { return self.fraction(layout, out) };
+        let number = number(self).to_string();
+        out.push_str(padding.get(number.len()..).unwrap_or(""));
+        out.push_str(&number);
+        Some(element.len())
     }
 
     /// `.000` shows so many digits, `.999` leaves out zeros at the end.
@@ -196,5 +204,19 @@ impl Moment {
         out.push(point);
         out.push_str(&shown);
         Some(count + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_has_two_halves() {
+        let at = |hour: u64| Moment::new(hour * 3600, 0).format("3PM 03pm 15 _2006");
+        assert_eq!(at(0), "12AM 12am 00 _1970");
+        assert_eq!(at(1), "1AM 01am 01 _1970");
+        assert_eq!(at(12), "12PM 12pm 12 _1970");
+        assert_eq!(at(23), "11PM 11pm 23 _1970");
     }
 }

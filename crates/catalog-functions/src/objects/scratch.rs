@@ -1,14 +1,19 @@
 //! `scratch`: where one execution of a template puts things aside.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{cell::RefCell, rc::Rc};
 
 use gotemplate::{Map, Object, Signature, Type, Value};
 
 use crate::depth::{DEEPEST, depth};
 
 /// It begins empty with each execution.
-#[derive(Default)]
-pub(crate) struct Scratch(RefCell<BTreeMap<String, Value>>);
+pub(crate) struct Scratch(RefCell<Map>);
+
+impl Default for Scratch {
+    fn default() -> Scratch {
+        Scratch(RefCell::new(Map::new(Type::Any)))
+    }
+}
 
 impl Scratch {
     fn map_set(&self, name: &str, key: &str, value: Value, over: bool) -> Result<(), String> {
@@ -17,8 +22,7 @@ impl Scratch {
             return Err(format!("the value is nested more than {DEEPEST} levels deep"));
         }
         let mut entries = self.0.borrow_mut();
-        let entry = entries.entry(name.to_owned());
-        let entry = entry.or_insert_with(|| Map::new(Type::Any).into());
+        let entry = entries.entry(name, || Map::new(Type::Any).into());
         let Value::Map(map) = entry else {
             return Err(format!("{name:?} holds no map but {}", entry.type_name()));
         };
@@ -48,13 +52,13 @@ impl Object for Scratch {
         let name = arguments.first().and_then(Value::as_str).unwrap_or_default();
         let second = arguments.get(1).cloned().unwrap_or_default();
         match method {
-            "Key" => return Ok(self.0.borrow().contains_key(name).into()),
+            "Key" => return Ok(self.0.borrow().get(name).is_some().into()),
             "Get" => return Ok(self.0.borrow().get(name).cloned().unwrap_or_default()),
             "Set" => {
-                self.0.borrow_mut().insert(name.to_owned(), second);
+                self.0.borrow_mut().insert(name, second);
             }
             "SetX" => {
-                self.0.borrow_mut().entry(name.to_owned()).or_insert(second);
+                self.0.borrow_mut().entry(name, || second);
             }
             "MapSet" | "MapSetX" => {
                 let value = arguments.get(2).cloned().unwrap_or_default();

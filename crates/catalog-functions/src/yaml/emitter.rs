@@ -68,10 +68,8 @@ impl Emitter {
         match value {
             Value::List(list) => self.list(list.items(), indent, place)?,
             Value::Map(map) => {
-                let mut entries: Vec<(&str, Value)> =
-                    map.iter().map(|(key, value)| (&**key, value.clone())).collect();
-                entries.sort_by(|(a, _), (b, _)| natural(a, b));
-                self.map(&entries, indent, place)?;
+                let entries = map.iter().map(|(key, value)| (&**key, value.clone())).collect();
+                self.map(&sorted(entries), indent, place)?;
             }
             Value::Object(object) => match object.as_list() {
                 Some(list) => self.list(list.items(), indent, place)?,
@@ -384,7 +382,28 @@ fn float(number: f64) -> String {
     format!("{mantissa}e{sign}{exponent:0>2}")
 }
 
-/// The order of keys: letters after what is none, and numbers within them as numbers.
+/// Sorts by [`natural`]: not by the standard library, which panics when it notices that what it is
+/// told about three keys cannot be.
+fn sorted(mut entries: Vec<(&str, Value)>) -> Vec<(&str, Value)> {
+    if entries.len() < 2 {
+        return entries;
+    }
+    let mut all = Vec::with_capacity(entries.len());
+    let second = entries.split_off(entries.len() / 2);
+    let mut first = sorted(entries).into_iter().peekable();
+    let mut second = sorted(second).into_iter().peekable();
+    while let Some((key, _)) = first.peek() {
+        let before = |(other, _): &(&str, Value)| natural(other, key) == Ordering::Less;
+        match second.next_if(before) {
+            Some(entry) => all.push(entry),
+            None => all.extend(first.next()),
+        }
+    }
+    all.extend(second);
+    all
+}
+
+/// The order of keys, as Go's library has it, which is none in corners: letters after what is none, and numbers within them as numbers.
 fn natural(a: &str, b: &str) -> Ordering {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let Some(at) = a.iter().zip(&b).position(|(a, b)| a != b) else {

@@ -1,7 +1,5 @@
 //! Reads YAML: the parser's events as values.
 
-use std::collections::HashMap;
-
 use gotemplate::{Map, Type, Value};
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
@@ -57,8 +55,8 @@ enum Key {
 struct Loader {
     document: Value,
     open: Vec<Open>,
-    /// What can be referred to, and how many values it has.
-    anchors: HashMap<usize, (Value, usize)>,
+    /// What can be referred to, by its number, and how many values it has.
+    anchors: Vec<Option<(Value, usize)>>,
     size: usize,
 }
 
@@ -80,7 +78,7 @@ impl Loader {
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
             Event::Alias(anchor) => {
-                let known = self.anchors.get(&anchor).cloned();
+                let known = self.anchors.get(anchor).cloned().flatten();
                 let (value, size) = known.ok_or("an anchor's value contains itself")?;
                 self.size = self.size.saturating_add(size);
                 self.check_size()?;
@@ -135,7 +133,13 @@ impl Loader {
         self.size = self.size.saturating_add(1);
         self.check_size()?;
         if anchor > 0 {
-            self.anchors.insert(anchor, (value.clone(), size));
+            // They are counted.
+            if self.anchors.len() <= anchor {
+                self.anchors.resize(anchor + 1, None);
+            }
+            if let Some(known) = self.anchors.get_mut(anchor) {
+                *known = Some((value.clone(), size));
+            }
         }
         let Some(open) = self.open.last_mut() else {
             self.document = value;

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+
+use crate::Index;
 
 /// Reads at once that do not wait for a change: those of thousands of questions that are new, or
 /// that an outage has cut, must not reach a registry in one instant.
@@ -19,36 +21,70 @@ const EACH: Duration = Duration::from_millis(5);
 
 /// Shared by the queries of one survey.
 pub(crate) struct Bounds {
-    pub(super) reads: Semaphore,
-    pub(super) waits: Semaphore,
-    /// Places in `waits`, taken or not.
+    reads: Semaphore,
+    /// Queries that wait for a change.
+    waiting: AtomicUsize,
+    /// How many may.
     places: AtomicUsize,
+    /// They are more than before.
+    more: Notify,
     /// Queries that there are.
     queries: AtomicUsize,
+}
+
+/// Leave to have one query under way, until it is dropped.
+pub(super) enum Permit<'a> {
+    Read { _permit: SemaphorePermit<'a> },
+    Wait { waiting: &'a AtomicUsize },
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        if let Permit::Wait { waiting } = self {
+            waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Bounds {
     pub(crate) fn new() -> Bounds {
         Bounds {
             reads: Semaphore::new(READS),
-            waits: Semaphore::new(UNASKED),
+            waiting: AtomicUsize::new(0),
             places: AtomicUsize::new(UNASKED),
+            more: Notify::new(),
             queries: AtomicUsize::new(0),
         }
     }
 
-    /// So many queries may wait from now on; `None`: any number.
-    pub(crate) fn set_places(&self, places: Option<usize>) {
-        let after = places.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
-        let before = self.places.swap(after, Ordering::Relaxed);
-        if after > before {
-            self.waits.add_permits(after - before);
-            return;
+    /// For a read, or for one that waits for a change, after the reads that wait for theirs; `None`:
+    /// there is no place to wait.
+    pub(super) async fn permit(&self, after: Option<Index>) -> Option<Permit<'_>> {
+        let permit = self.reads.acquire().await.ok()?;
+        if after.is_none() {
+            return Some(Permit::Read { _permit: permit });
         }
-        // Those that are taken come back when their queries have ended, which takes a minute at
-        // most; until then there are more than there should be.
-        let missing = before - after - self.waits.forget_permits(before - after);
-        self.places.fetch_add(missing, Ordering::Relaxed);
+        // Its turn came after all reads that were there already: what is known soon counts more than
+        // what changes, and those who wait keep their connections.
+        drop(permit);
+        let places = self.places.load(Ordering::Relaxed);
+        let one_more = |count: usize| (count < places).then_some(count + 1);
+        self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        Some(Permit::Wait { waiting: &self.waiting })
+    }
+
+    /// So many queries may wait from now on; `None`: any number. Those that wait already go on until
+    /// their time is over.
+    pub(crate) fn set_places(&self, places: Option<usize>) {
+        let places = places.unwrap_or(usize::MAX);
+        if self.places.swap(places, Ordering::Relaxed) < places {
+            self.more.notify_waiters();
+        }
+    }
+
+    /// Resolves when there are more places to wait than before.
+    pub(super) async fn more(&self) {
+        self.more.notified().await;
     }
 
     pub(crate) fn set_queries(&self, count: usize) {
@@ -75,23 +111,62 @@ impl Bounds {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
-    #[test]
-    fn places_are_added_and_taken_away() {
+    #[tokio::test]
+    async fn fewer_places_hold_for_those_that_are_taken_too() {
         let bounds = Bounds::new();
-        assert_eq!(bounds.waits.available_permits(), UNASKED);
-        bounds.set_places(Some(160));
-        assert_eq!(bounds.waits.available_permits(), 160);
-        let taken = bounds.waits.try_acquire_many(159).unwrap();
-        bounds.set_places(Some(150));
-        assert_eq!(bounds.waits.available_permits(), 0);
-        drop(taken);
-        assert_eq!(bounds.waits.available_permits(), 159);
-        bounds.set_places(Some(150));
-        assert_eq!(bounds.waits.available_permits(), 150);
+        let mut taken = Vec::new();
+        while let Some(permit) = bounds.permit(Some(Index(1))).await {
+            taken.push(permit);
+        }
+        assert_eq!(taken.len(), UNASKED);
+        bounds.set_places(Some(UNASKED + 1));
+        taken.push(bounds.permit(Some(Index(1))).await.unwrap());
+        bounds.set_places(Some(40));
+        taken.truncate(40);
+        assert!(bounds.permit(Some(Index(1))).await.is_none());
+        assert!(bounds.permit(None).await.is_some(), "to read needs no place to wait");
+        taken.truncate(39);
+        assert!(bounds.permit(Some(Index(1))).await.is_some());
         bounds.set_places(None);
-        assert_eq!(bounds.waits.available_permits(), Semaphore::MAX_PERMITS);
+        taken.push(bounds.permit(Some(Index(1))).await.unwrap());
+        taken.push(bounds.permit(Some(Index(1))).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn who_has_no_place_hears_of_more() {
+        let bounds = Bounds::new();
+        let hears = async |places| {
+            let told = async { bounds.set_places(places) };
+            let woken = tokio::time::timeout(Duration::from_millis(20), bounds.more());
+            tokio::join!(biased; woken, told).0.is_ok()
+        };
+        assert!(!hears(Some(1)).await);
+        assert!(hears(Some(2)).await);
+        assert!(hears(None).await);
+        assert!(!hears(Some(2)).await);
+    }
+
+    #[tokio::test]
+    async fn reads_come_before_those_who_wait() {
+        let bounds = Bounds::new();
+        let mut reads = Vec::new();
+        for _ in 0..READS {
+            reads.push(bounds.permit(None).await.unwrap());
+        }
+        let order = Mutex::new(Vec::new());
+        let one = async |after: Option<Index>| {
+            let permit = bounds.permit(after).await;
+            order.lock().unwrap().push(after.is_some());
+            drop(permit);
+        };
+        tokio::join!(one(None), one(Some(Index(1))), one(None), async { drop(reads.pop()) });
+        assert_eq!(*order.lock().unwrap(), [false, true, false]);
+        let no_wait = async { bounds.permit(Some(Index(1))).await.is_some() };
+        assert!(no_wait.await);
     }
 
     #[test]

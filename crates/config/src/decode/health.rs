@@ -92,7 +92,7 @@ fn tcp(field: &Field<'_>) -> Option<Probe> {
 fn tls<'a>(object: &mut Object<'a>) -> Option<(Field<'a>, Tls)> {
     let field = object.given("tls")?;
     let tls = tls::tls(&field)?.alone();
-    tls::check_pair(&tls, object.report(), &field.path, "want both clientcert and clientkey");
+    tls::check_pair(&tls, object.report(), &field.path(), "want both clientcert and clientkey");
     Some((field, tls))
 }
 

@@ -245,7 +245,7 @@ impl<'a> Field<'a> {
     pub(crate) fn strings(&self) -> Vec<Field<'a>> {
         self.assert_kind(|kind| matches!(kind, Kind::Strings));
         match &self.node.value {
-            Value::String(_) => vec![self.clone()],
+            Value::String(_) => vec![*self],
             Value::Array(_) => self.items(),
             _ => {
                 self.refuse("is not a list of strings", "want [\"…\", \"…\"]");

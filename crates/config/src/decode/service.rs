@@ -46,7 +46,7 @@ pub(crate) fn address(object: &mut Object<'_>, host: &Host) -> IpAddr {
             let fault = error.to_string();
             let rule = "want \"interfaces\" to match one of them; \"static:ADDRESS\" always does";
             match field {
-                Some(field) => object.report().problem(&field.path, field.node.span, fault, rule),
+                Some(field) => object.report().problem(&field.path(), field.node.span, fault, rule),
                 None => object.problem(&fault, rule),
             }
             stand_in

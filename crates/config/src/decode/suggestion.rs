@@ -41,14 +41,7 @@ pub(crate) fn foreign(table: &str, key: &str) -> Option<&'static str> {
 /// `did you mean "health"?`, if one of the known words is near.
 #[must_use]
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let lower = word.to_lowercase();
-    let nearest = known
-        .into_iter()
-        .map(|known| (distance(&lower, &known.to_lowercase()), known))
-        .min_by_key(|(distance, _)| *distance)?;
-    // A third of the letters may differ, and one even in short words.
-    let allowed = (word.chars().count() / 3).max(1);
-    (nearest.0 <= allowed).then(|| format!("did you mean {:?}?", nearest.1))
+    gotemplate::nearest(word, known).map(|known| format!("did you mean {known:?}?"))
 }
 
 /// A list of words for a message, `a, b or c`.
@@ -60,34 +53,6 @@ pub fn one_of<S: AsRef<str>>(words: &[S]) -> String {
         Some((last, [])) => (*last).into(),
         Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
     }
-}
-
-/// How many letters must be inserted, removed, replaced or swapped with their neighbour.
-fn distance(from: &str, to: &str) -> usize {
-    let from: Vec<char> = from.chars().take(64).collect();
-    let to: Vec<char> = to.chars().take(64).collect();
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=to.len()).collect();
-    for (row, a) in from.iter().enumerate() {
-        let mut current = vec![row + 1];
-        for (column, b) in to.iter().enumerate() {
-            let at =
-                |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX / 2);
-            let mut best = (at(&last, column) + usize::from(a != b))
-                .min(at(&last, column + 1) + 1)
-                .min(at(&current, column) + 1);
-            let swapped = row > 0
-                && column > 0
-                && from.get(row - 1) == Some(b)
-                && to.get(column - 1) == Some(a);
-            if swapped {
-                best = best.min(at(&before_last, column - 1) + 1);
-            }
-            current.push(best);
-        }
-        before_last = std::mem::replace(&mut last, current);
-    }
-    last.last().copied().unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -103,7 +68,5 @@ mod tests {
         assert_eq!(meant("PORT").as_deref(), Some("did you mean \"port\"?"));
         assert_eq!(meant("tll").as_deref(), Some("did you mean \"ttl\"?"));
         assert_eq!(meant("command"), None);
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
     }
 }

@@ -3,6 +3,8 @@
 use std::{fmt, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use super::Streams;
+/// Where a check asks.
+pub use crate::place::HttpPlace;
 use crate::{
     Command,
     catalog::Tls,
@@ -137,46 +139,6 @@ pub struct HttpProbe {
 }
 
 masked_debug!(HttpProbe { part place, text path, text method, text headers, part expect });
-
-/// Where a request goes.
-#[derive(Clone, PartialEq)]
-pub enum HttpPlace {
-    /// `http://`.
-    Http {
-        /// A name or an address, without brackets.
-        host: String,
-        /// The port.
-        port: u16,
-    },
-    /// `https://`; the certificate is looked at as that of a catalog would be.
-    Https {
-        /// A name or an address, without brackets.
-        host: String,
-        /// The port.
-        port: u16,
-        /// What to believe.
-        tls: Tls,
-    },
-    /// `unix:///path/of/socket`: a socket in the file system.
-    Unix(PathBuf),
-}
-
-impl fmt::Debug for HttpPlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Http { host, port } => {
-                f.debug_struct("Http").field("host", &Text(host)).field("port", port).finish()
-            }
-            Self::Https { host, port, tls } => f
-                .debug_struct("Https")
-                .field("host", &Text(host))
-                .field("port", port)
-                .field("tls", tls)
-                .finish(),
-            Self::Unix(path) => f.debug_tuple("Unix").field(&Text(path)).finish(),
-        }
-    }
-}
 
 /// What happens to a job that turns unhealthy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

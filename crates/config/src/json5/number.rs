@@ -25,6 +25,12 @@ impl Parser<'_> {
             let rule = match digits {
                 "" => "want digits after the sign".into(),
                 "." => "want digits beside the point".into(),
+                _ if digits.len() == 4
+                    && digits.starts_with('0')
+                    && digits.bytes().all(|byte| matches!(byte, b'0'..=b'7')) =>
+                {
+                    format!("want no zeros in front, or quotes around permissions: \"{whole}\"")
+                }
                 _ if digits.starts_with('0')
                     && digits.bytes().all(|byte| byte.is_ascii_digit()) =>
                 {

@@ -233,7 +233,7 @@ fn report_cycles(jobs: &[Job], file: &File<'_>, report: &Report<'_>) {
                 // Every job in a circle has a `when`.
                 if let Some(when) = file.jobs.get(current).and_then(|job| job.when.field.as_ref()) {
                     let rule = "want one of them to wait for something else";
-                    report.problem(&when.path, when.node.span, fault, rule);
+                    report.problem(&when.path(), when.node.span, fault, rule);
                 }
                 break;
             }

@@ -218,7 +218,7 @@ fn wait(field: &Field<'_>) -> Option<Wait> {
             let max = object.given("max");
             object.finish();
             let longest = max.as_ref().and_then(|field| field.timeout());
-            (min?.timeout()?, longest, max.unwrap_or_else(|| field.clone()))
+            (min?.timeout()?, longest, max.unwrap_or(*field))
         }
         Value::String(text) if text.contains(':') => {
             let times = text.split_once(':');
@@ -227,9 +227,9 @@ fn wait(field: &Field<'_>) -> Option<Wait> {
                 field.refuse("is not a wait", "want \"MIN\" or \"MIN:MAX\", like \"2s:10s\"");
                 return None;
             };
-            (min, Some(max), field.clone())
+            (min, Some(max), *field)
         }
-        _ => (field.any_duration()?, None, field.clone()),
+        _ => (field.any_duration()?, None, *field),
     };
     if min.is_zero() {
         return None;
@@ -266,6 +266,10 @@ fn check(field: &Field<'_>) -> Check {
 /// Names of services, as templates ask for them, and numbers.
 fn minimum(field: &Field<'_>) -> BTreeMap<String, u32> {
     let mut minimum = BTreeMap::new();
+    if !matches!(field.node.value, Value::Object(_)) {
+        field.refuse("is not an object", "want services and numbers, { \"web\": 2 }");
+        return minimum;
+    }
     for entry in field.entries() {
         let name = entry.key;
         let letter = |char: char| char.is_alphanumeric() || matches!(char, '_' | '-');

@@ -125,6 +125,12 @@ fn mistakes_in_the_structure_end_it() {
         ("a", "the end of the file cannot stand behind a: want a = VALUE or a { … }"),
         ("a 1", "'1' cannot stand behind a: want a = VALUE or a { … }"),
         ("a b", "is no value of a: want a = VALUE or a { … }"),
+        // What a terminal would obey is written as an escape.
+        (
+            "\"a\\u001b[1m\": 1",
+            "':' cannot stand behind \"a\\u{1b}[1m\": want \"a\\u{1b}[1m\" = VALUE or \
+             \"a\\u{1b}[1m\" { … }",
+        ),
         ("= 1", "'=' cannot stand here: want the name of a setting"),
         (
             "a == 1",

@@ -92,6 +92,8 @@ fn what_is_wrong_is_said() {
         &["-template", "missing:out"],
         &["-template", "bad:out"],
         &["-template", "vault:out"],
+        &["-template", "open:out"],
+        &["-template", "typo:out"],
         &["-template", "in:out", "-pid-file", "missing/pid"],
         &["-template", "in:folder/in"],
     ] {
@@ -101,6 +103,8 @@ fn what_is_wrong_is_said() {
             .file("folder/in/x", "")
             .file("bad", "{{ if }}")
             .file("vault", "{{ with secret \"a\" }}{{ end }}")
+            .file("open", "{{ range loop 3 }}\n{{ if . }}\n{{ end }}\n")
+            .file("typo", "{{ scratch.set \"a\" 1 }}")
             .arg("-once")
             .args(line);
         let (code, finished) = run(&program);

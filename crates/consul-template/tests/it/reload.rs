@@ -20,6 +20,10 @@ fn settings_and_templates_are_read_again() {
     running.write("c.json", "{");
     running.signal(Signal::SIGHUP);
     running.wait_for_line("nothing has changed: c.json:1:1:");
+    running.write("c.json", "{ \"onec\": 1, \"exce\": 1 }");
+    running.signal(Signal::SIGHUP);
+    running.wait_for_line("nothing has changed: c.json:1:3: \"onec\"");
+    running.wait_for_line("nothing has changed: c.json:1:14: \"exce\"");
     put(&consul, "a", "2");
     await_file(&running, "ran", "1\n2\n");
     running.write("c.json", template("{{ key `a` }} and {{ key `b` }}\n"));

@@ -9,70 +9,67 @@ use catalog::{
     Endpoint, Error, HealthCheck, Listed, Node, NodeService, NodeServices, Pair, Status, Weights,
 };
 
+use super::object::objects;
 use super::{ServiceIn, nonsense, port, value};
 use crate::nodes::Nodes;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct EndpointIn {
-    node: NodeIn,
-    service: ServiceIn,
-    #[serde(default)]
-    checks: Option<Vec<CheckIn>>,
-}
+/// How Consul weighs a service that says nothing.
+const UNWEIGHED: Weights = Weights { passing: 1, warning: 1 };
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
-struct NodeIn {
-    #[serde(rename = "ID")]
-    id: String,
-    node: String,
-    address: String,
-    datacenter: String,
-    tagged_addresses: Option<BTreeMap<String, String>>,
-    meta: Option<BTreeMap<String, String>>,
-}
+objects! {
+    struct EndpointIn {
+        needs {
+            "Node" => node: NodeIn,
+            "Service" => service: ServiceIn,
+        }
+        takes { "Checks" => checks: Vec<CheckIn> }
+    }
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
-struct CheckIn {
-    #[serde(rename = "CheckID")]
-    check_id: String,
-    name: String,
-    status: String,
-    notes: String,
-    output: String,
-    #[serde(rename = "ServiceID")]
-    service_id: String,
-    service_name: String,
-}
+    struct NodeIn {
+        needs {}
+        takes {
+            "ID" => id: String,
+            "Node" => node: String,
+            "Address" => address: String,
+            "Datacenter" => datacenter: String,
+            "TaggedAddresses" => tagged_addresses: BTreeMap<String, String>,
+            "Meta" => meta: BTreeMap<String, String>,
+        }
+    }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct NodeServicesIn {
-    node: NodeIn,
-    #[serde(default)]
-    services: Option<BTreeMap<String, ServiceIn>>,
-}
+    struct CheckIn {
+        needs {}
+        takes {
+            "CheckID" => check_id: String,
+            "Name" => name: String,
+            "Status" => status: String,
+            "Notes" => notes: String,
+            "Output" => output: String,
+            "ServiceID" => service_id: String,
+            "ServiceName" => service_name: String,
+        }
+    }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct SelfIn {
-    config: ConfigIn,
-    #[serde(default)]
-    debug_config: DebugConfigIn,
-}
+    struct NodeServicesIn {
+        needs { "Node" => node: NodeIn }
+        takes { "Services" => services: BTreeMap<String, ServiceIn> }
+    }
 
-#[derive(Deserialize, Default)]
-struct DebugConfigIn {
-    #[serde(rename = "HTTPMaxConnsPerClient", default)]
-    http_max_conns_per_client: usize,
-}
+    struct SelfIn {
+        needs { "Config" => config: ConfigIn }
+        takes { "DebugConfig" => debug_config: DebugConfigIn }
+    }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ConfigIn {
-    node_name: String,
+    struct ConfigIn {
+        needs { "NodeName" => node_name: String }
+        takes {}
+    }
+
+    #[derive(Default)]
+    struct DebugConfigIn {
+        needs {}
+        takes { "HTTPMaxConnsPerClient" => http_max_conns_per_client: usize }
+    }
 }
 
 /// Answer of `health/service/NAME`.
@@ -96,11 +93,13 @@ fn endpoint(found: EndpointIn, nodes: &Nodes) -> Endpoint {
         name: service.service,
         address: if service.address.is_empty() { node.address.clone() } else { service.address },
         port: port(service.port),
-        tags: exactly(service.tags.unwrap_or_default().into_iter()),
-        meta: service.meta.unwrap_or_default(),
-        weights: Weights { passing: service.weights.passing, warning: service.weights.warning },
+        tags: exactly(service.tags.into_iter()),
+        meta: service.meta,
+        weights: service
+            .weights
+            .map_or(UNWEIGHED, |it| Weights { passing: it.passing, warning: it.warning }),
         node: nodes.share(self::node(node)),
-        checks: exactly(checks.unwrap_or_default().into_iter().map(check)),
+        checks: exactly(checks.into_iter().map(check)),
     }
 }
 
@@ -110,8 +109,8 @@ fn node(found: NodeIn) -> Node {
         name: found.node,
         address: found.address,
         datacenter: found.datacenter,
-        tagged_addresses: found.tagged_addresses.unwrap_or_default(),
-        meta: found.meta.unwrap_or_default(),
+        tagged_addresses: found.tagged_addresses,
+        meta: found.meta,
     }
 }
 
@@ -153,12 +152,11 @@ pub(crate) fn node_services(body: &[u8], nodes: &Nodes) -> Result<Option<NodeSer
         name: service.service,
         address: service.address,
         port: port(service.port),
-        tags: exactly(service.tags.unwrap_or_default().into_iter()),
-        meta: service.meta.unwrap_or_default(),
+        tags: exactly(service.tags.into_iter()),
+        meta: service.meta,
         enable_tag_override: service.enable_tag_override,
     };
-    let mut services: Vec<NodeService> =
-        services.unwrap_or_default().into_values().map(service).collect();
+    let mut services: Vec<NodeService> = services.into_values().map(service).collect();
     services.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
     Ok(Some(NodeServices { node: nodes.share(self::node(node)), services }))
 }
@@ -187,7 +185,7 @@ pub(crate) fn pairs(body: &[u8]) -> Result<Vec<Pair>, Error> {
             create_index: found.create_index,
             modify_index: found.modify_index,
             lock_index: found.lock_index,
-            session: found.session.unwrap_or_default(),
+            session: found.session,
         })
     };
     super::pairs(body)?.into_iter().map(pair).collect()

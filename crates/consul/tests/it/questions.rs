@@ -92,9 +92,14 @@ fn an_instance_comes_with_its_node_its_checks_and_its_weights() {
     }));
     scene.put("/v1/agent/check/warn/two?note=slow");
     let rich = wait_until("the catalog has them", LONG, || {
+        // A new node's own check comes a moment later.
         let slow = |it: &Endpoint| it.checks.iter().any(|check| check.output == "slow");
         let all = [scene.endpoints(&any("rich")), scene.endpoints(&any("plain"))].concat();
-        if all.len() == 2 && slow(&all[0]) { Ok(all) } else { Err(format!("{all:?}")) }
+        if all.len() == 2 && slow(&all[0]) && all[0].checks.len() == 3 {
+            Ok(all)
+        } else {
+            Err(format!("{all:?}"))
+        }
     });
     let [rich, plain] = &rich[..] else { panic!("two") };
     assert_eq!((rich.address.as_str(), rich.port), ("10.0.0.7", 0), "a port that is none");

@@ -1,6 +1,8 @@
 //! Many questions to a real agent.
 
 use std::collections::BTreeSet;
+use std::io::Write;
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -93,6 +95,26 @@ async fn an_agent_of_few_connections_is_asked_by_turns() {
     println!("300 first answers in {first:.1?}; changes after {took:.1?}");
     assert!(took.iter().all(|took| *took < LONG / 3), "{took:?}");
     assert_eq!(*outages.0.lock().unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn first_answers_do_not_need_the_connections_that_an_earlier_run_has_left() {
+    let limits = json!({ "limits": { "http_max_conns_per_client": 600 } });
+    let consul = Consul::start_with(limits);
+    let path = "/v1/kv/x?index=1000000&wait=60s";
+    let _earlier: Vec<TcpStream> = (0..400)
+        .map(|_| {
+            let mut earlier = TcpStream::connect(consul.address()).unwrap();
+            write!(earlier, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            earlier
+        })
+        .collect();
+    let (_catalog, _outages, mut survey) = scene(&consul);
+    // The agent says that 450 may wait, and has 200 left.
+    survey.follow(names(440));
+    let first = settle(&mut survey).await;
+    println!("440 first answers in {first:.1?}");
+    assert!(first < LONG / 6, "{first:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

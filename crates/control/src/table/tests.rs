@@ -385,3 +385,13 @@ fn time_goes_on() {
     let later = render(&sample(), None, Style::Plain, now() + Duration::from_secs(60));
     assert!(later.contains("healthy 4m05s"), "{later}");
 }
+
+/// Those of the time to start, above all.
+#[test]
+fn failures_that_do_not_count_yet_are_shown() {
+    let mut status = sample();
+    let broken = status.jobs.iter_mut().find(|job| job.name == "broken").expect("it is there");
+    broken.health.as_mut().expect("it has some").output = "no connection to db:80".into();
+    let text = plain(&status, None);
+    assert!(text.contains("unknown|\n  | no connection to db:80|\n"), "{text}");
+}

@@ -1,6 +1,7 @@
 //! Pipelines: declarations, commands and operands, the inside of actions.
 
 use super::{Parsed, Parser};
+use crate::advice::nearest;
 use crate::builtins::Builtin;
 use crate::node::{Callee, Command, Expr, Literal, Pipe};
 use crate::number::Number;
@@ -66,18 +67,18 @@ impl Parser<'_> {
                 return Ok(());
             }
             if context != "range" || pipe.variables.len() > 1 {
-                return Err(self.error(&format!("too many declarations in {context}")));
+                return Err(self.error(format_args!("too many declarations in {context}")));
             }
             let follows = self.peek_non_space().kind;
             if !matches!(follows, Kind::Variable | Kind::RightDelim | Kind::RightParen) {
-                return Err(self.error("range can only initialize variables"));
+                return Err(self.error(format_args!("range can only initialize variables")));
             }
         }
     }
 
     fn check(&self, pipe: &Pipe, context: &str) -> Parsed<()> {
         if pipe.commands.is_empty() {
-            return Err(self.error(&format!("missing value for {context}")));
+            return Err(self.error(format_args!("missing value for {context}")));
         }
         for (i, command) in pipe.commands.iter().enumerate().skip(1) {
             if let Expr::Bool(..)
@@ -87,8 +88,9 @@ impl Parser<'_> {
             | Expr::String(..) = command.first
             {
                 let stage = i + 1;
-                let message = format!("non executable command in pipeline stage {stage}");
-                return Err(self.error(&message));
+                return Err(
+                    self.error(format_args!("non executable command in pipeline stage {stage}"))
+                );
             }
         }
         Ok(())
@@ -114,7 +116,7 @@ impl Parser<'_> {
         }
         let mut operands = operands.into_iter();
         let Some(first) = operands.next() else {
-            return Err(self.error("empty command"));
+            return Err(self.error(format_args!("empty command")));
         };
         Ok(Command { pos, first, args: operands.collect() })
     }
@@ -143,7 +145,7 @@ impl Parser<'_> {
             }
             Expr::Bool(..) | Expr::String(..) | Expr::Number(..) | Expr::Nil(_) | Expr::Dot(_) => {
                 let term = quote(&term.to_string(), Escape::Unprintable);
-                return Err(self.error(&format!("unexpected . after term {term}")));
+                return Err(self.error(format_args!("unexpected . after term {term}")));
             }
             Expr::Chain(..) | Expr::Identifier(..) | Expr::Pipe(_) => {
                 Expr::Chain(pos, Box::new(term), chain)
@@ -167,7 +169,7 @@ impl Parser<'_> {
                     Callee::Builtin(builtin)
                 } else {
                     let name = quote(name, Escape::Unprintable);
-                    return Err(self.error(&format!("function {name} not defined")));
+                    return Err(self.error(format_args!("function {name} not defined")));
                 };
                 Expr::Identifier(pos, Rc::from(name), callee)
             }
@@ -177,18 +179,24 @@ impl Parser<'_> {
                 let name = self.value(token);
                 let Some(known) = self.scope.variables.iter().find(|v| &***v == name) else {
                     let name = quote(name, Escape::Unprintable);
-                    return Err(self.error(&format!("undefined variable {name}")));
+                    let known = self.scope.variables.iter().map(|known| &**known);
+                    let meant = nearest(self.value(token), known.filter(|known| *known != "$"));
+                    let advice = meant.map(|meant| format!("did you mean {meant}?"));
+                    let error = self.error(format_args!("undefined variable {name}"));
+                    return Err(error.advised(advice));
                 };
                 Expr::Variable(pos, known.clone(), Vec::new())
             }
             Kind::Field => Expr::Field(pos, vec![self.field_name(token)]),
             Kind::Bool => Expr::Bool(pos, self.value(token) == "true"),
             Kind::CharConstant => {
-                let number = Number::from_char(self.value(token)).map_err(|e| self.error(&e))?;
+                let number = Number::from_char(self.value(token))
+                    .map_err(|e| self.error(format_args!("{e}")))?;
                 Expr::Number(pos, Box::new(number))
             }
             Kind::Complex | Kind::Number => {
-                let number = Number::parse(self.value(token)).map_err(|e| self.error(&e))?;
+                let number = Number::parse(self.value(token))
+                    .map_err(|e| self.error(format_args!("{e}")))?;
                 Expr::Number(pos, Box::new(number))
             }
             Kind::LeftParen => {
@@ -199,7 +207,7 @@ impl Parser<'_> {
             }
             Kind::String | Kind::RawString => {
                 let quoted = self.value(token);
-                let text = unquote(quoted).map_err(|e| self.error(e))?;
+                let text = unquote(quoted).map_err(|e| self.error(format_args!("{e}")))?;
                 Expr::String(pos, Box::new(Literal { quoted: quoted.into(), text: text.into() }))
             }
             _ => {

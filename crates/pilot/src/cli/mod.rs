@@ -109,6 +109,10 @@ struct Given {
 /// beside the others; as a message.
 pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, String> {
     let words = flags::parse(&table::GROUPS, words).map_err(|error| match error {
+        flags::Error::Unknown(word) if is_of_consul_template(&word) => format!(
+            "{word}: that is a flag of consul-template, which this program is if it is called so: \
+             want a link, ln -s containerpilot /usr/local/bin/consul-template"
+        ),
         flags::Error::Unknown(word) => {
             let known: Vec<String> = table::all().map(|flag| format!("-{}", flag.name)).collect();
             format!("{word}: no such flag: want one of {}; see -help", known.join(", "))
@@ -248,6 +252,12 @@ impl Given {
     }
 }
 
+/// Whether a flag that is none of ours is one of theirs, with or without a value.
+fn is_of_consul_template(word: &str) -> bool {
+    let name = word.trim_start_matches('-');
+    consul_template::has_flag(name.split_once('=').map_or(name, |(name, _)| name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,6 +338,8 @@ mod tests {
             ("-check -ping", "want one of them"),
             ("-socket /x app", "-socket: only with"),
             ("-completion csh", "want one of bash, zsh, fish"),
+            ("-dry", "a flag of consul-template"),
+            ("--consul-addr=localhost:8500", "a flag of consul-template"),
         ] {
             let error = parse_words(line).unwrap_err();
             assert!(error.contains(what), "{line}: {error}");

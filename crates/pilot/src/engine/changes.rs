@@ -65,6 +65,7 @@ struct Folder {
 }
 
 /// One watch in a file.
+#[derive(Clone, Copy)]
 struct Change<'a> {
     watch: &'a config::Watch,
     before: &'a Seen,
@@ -122,13 +123,15 @@ impl Changes {
             let change = Change { watch, before, after };
             changes.push((first_of(config, *id) != start.source, change));
         }
-        // Watches of one name are one source; the one that has changed stands first.
-        changes.sort_by_key(|(other, change)| (*other, change.before == change.after));
-        let mut changes = changes.into_iter().map(|(_, change)| change);
         told.run = Some(start.clone());
-        let first = changes.next()?;
+        // Watches of one name are one source; the one that has changed stands first.
+        let rank = |(other, change): &(bool, Change<'_>)| (*other, change.before == change.after);
+        let first = changes.iter().enumerate().min_by_key(|(_, change)| rank(change))?.0;
+        let (_, first) = changes.remove(first);
+        let ranks = [(false, false), (true, false)];
+        let of = |wanted| changes.iter().filter(move |change| rank(change) == wanted);
         let others: Vec<Change<'_>> =
-            changes.filter(|change| change.before != change.after).collect();
+            ranks.into_iter().flat_map(of).map(|(_, change)| *change).collect();
         let written = Folder::ready(&mut self.folder).and_then(|folder| {
             folder.files += 1;
             let path = folder.path.join(format!("{}.json", folder.files));

@@ -163,7 +163,9 @@ impl Check {
     fn over(&mut self, is_its: impl Fn(&Doer) -> bool, outcome: Outcome) {
         if let Some((_, since)) = self.running.take_if(|(doer, _)| is_its(doer)) {
             self.took = Some(since.elapsed());
-            if !matches!(self.outcome, Outcome::Overdue) {
+            // What has come to an end by itself at the last moment was not cut off.
+            let is_cut_off = matches!(outcome, Outcome::Exited(status) if !status.success());
+            if !(is_cut_off && matches!(self.outcome, Outcome::Overdue)) {
                 self.outcome = outcome;
             }
         }
@@ -187,16 +189,12 @@ impl Check {
             (Health::Unhealthy, Outcome::Impossible(error)) => {
                 log::error!("{name} is unhealthy: its check cannot be started: {error}");
             }
-            (Health::Unhealthy, Outcome::Overdue) => {
-                log::warn!("{name} is unhealthy: {}", self.overdue());
-            }
-            (Health::Unhealthy, Outcome::Exited(status)) if before == Health::Unknown => {
-                log::info!("{name} is not healthy yet: its check {status}");
-            }
-            (Health::Unhealthy, Outcome::Exited(status)) => {
-                log::warn!("{name} is unhealthy: its check {status}");
-            }
-            (Health::Unhealthy, Outcome::Found(Ok(words) | Err(words))) => {
+            (Health::Unhealthy, outcome) => {
+                let words = match outcome {
+                    Outcome::Found(Ok(words) | Err(words)) => words.clone(),
+                    Outcome::Exited(status) => format!("its check {status}"),
+                    _ => self.overdue(),
+                };
                 match before == Health::Unknown {
                     true => log::info!("{name} is not healthy yet: {words}"),
                     false => log::warn!("{name} is unhealthy: {words}"),
@@ -233,5 +231,36 @@ impl Check {
             Some(Means::Probe(probe)) => probe.overdue(),
             _ => "its check took too long and was killed".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It is healthy then, and must not be said to have taken too long.
+    #[test]
+    fn what_ends_well_when_its_time_is_up_has_ended_well() {
+        let said = |status: ExitStatus| {
+            let mut check = Check {
+                job: "web".to_owned(),
+                means: None,
+                running: None,
+                took: None,
+                said: Tail::new(),
+                earlier: None,
+                outcome: Outcome::Exited(ExitStatus::Code(0)),
+                health: Health::Unknown,
+            };
+            let pid = Pid::ours();
+            check.prepare();
+            check.started(Doer::Process(pid));
+            check.killed();
+            check.exited(pid, status);
+            check.heard();
+            check.said()
+        };
+        assert_eq!(said(ExitStatus::Code(0)), "");
+        assert_eq!(said(ExitStatus::Signal(9)), "its check took too long and was killed");
     }
 }

@@ -46,8 +46,10 @@ enum Purpose {
 
 /// What has ended.
 pub(super) enum Ended {
-    /// Something of a job.
+    /// A job's process.
     Job(Input),
+    /// Checks that are no processes: all that have ended by now.
+    Probes(Vec<Input>),
     /// The check of a template's candidate.
     Trial(TemplateId, Pid, ExitStatus),
     /// Something that nobody is concerned with any more.
@@ -344,12 +346,18 @@ impl Children {
                 }
                 self.exited(exit, environment)
             }
-            Some(over) = self.probes.join_next_with_id() => {
-                let (task, found) = match over {
-                    Ok((task, found)) => (task, Some(found)),
-                    Err(aborted) => (aborted.id(), None),
-                };
-                self.found(task, found)
+            Some(first) = self.probes.join_next_with_id() => {
+                let mut inputs = Vec::new();
+                let mut over = Some(first);
+                while let Some(one) = over {
+                    let (task, found) = match one {
+                        Ok((task, found)) => (task, Some(found)),
+                        Err(aborted) => (aborted.id(), None),
+                    };
+                    inputs.extend(self.found(task, found));
+                    over = self.probes.try_join_next_with_id();
+                }
+                return Ended::Probes(inputs);
             }
         };
         input.map_or(Ended::Forgotten, Ended::Job)

@@ -4,6 +4,8 @@
 //! and signalled at once, requests to the catalog are handed to their tasks, output goes to its
 //! thread. What comes of it arrives as the next input.
 
+mod advice;
+mod alarm;
 mod changes;
 mod checks;
 mod children;
@@ -44,6 +46,8 @@ use crate::{
     signals::{Received, Signals},
     telemetry::{Endpoint, Metrics},
 };
+pub(crate) use advice::advice;
+use alarm::{Alarm, until};
 use changes::Changes;
 use children::{Children, Ended, Plan};
 use control::Control;
@@ -102,6 +106,8 @@ pub(crate) struct Engine {
     generation: u64,
     /// When what only a start needs should leave memory.
     tidy: Option<Instant>,
+    /// For the machine's deadline.
+    alarm: Alarm,
     inputs: VecDeque<Input>,
     /// Whether the last thing that was heard was an exit.
     reaped: bool,
@@ -172,6 +178,7 @@ impl Engine {
             coming: None,
             generation: 1,
             tidy: None,
+            alarm: Alarm::new(),
             inputs: VecDeque::new(),
             reaped: false,
         };
@@ -183,14 +190,20 @@ impl Engine {
     pub(crate) async fn run(mut self) -> u8 {
         self.inputs.push_back(Input::Start);
         loop {
-            if let Some(input) = self.inputs.pop_front()
-                && let Some(code) = self.handle(input)
-            {
-                self.templates.ended().await;
-                if let Some(control) = self.control {
-                    control.close().await;
+            while let Some(input) = self.inputs.pop_front() {
+                let is_check = matches!(input, Input::Checked(..));
+                if let Some(code) = self.handle(input) {
+                    self.templates.ended().await;
+                    if let Some(control) = self.control {
+                        control.close().await;
+                    }
+                    return code;
                 }
-                return code;
+                // Those that have ended together are one piece of news: there is one of each job at
+                // most, and none comes again before its interval.
+                if !is_check || !matches!(self.inputs.front(), Some(Input::Checked(..))) {
+                    break;
+                }
             }
             // Even if more is to be handled: what follows from a failed start may be another
             // start, and from an exit another exit, without end, and must not make us deaf. The
@@ -212,9 +225,13 @@ impl Engine {
             biased;
             signal = self.signals.next() => self.signalled(signal),
             ended = self.children.next(&mut self.environment), if !reaped => {
-                self.reaped = true;
+                self.reaped = !matches!(ended, Ended::Probes(_));
                 match ended {
                     Ended::Job(input) => Some(input),
+                    Ended::Probes(inputs) => {
+                        self.inputs.extend(inputs);
+                        None
+                    }
                     Ended::Trial(template, check, status) => {
                         self.templates.tried(template, check, status);
                         None
@@ -222,7 +239,7 @@ impl Engine {
                     Ended::Forgotten => None,
                 }
             }
-            due = until(deadline) => {
+            due = self.alarm.at(deadline) => {
                 self.time_loop(due);
                 Some(Input::Tick)
             }
@@ -419,30 +436,6 @@ impl Engine {
             }
             _ => {}
         }
-    }
-}
-
-/// What would keep this configuration from starting here, though it is valid: it may be meant for
-/// another machine.
-pub(crate) fn advice(config: &Config) -> Vec<String> {
-    let identities =
-        Plan::build(config).err().map(|error| format!("{error}: it would not start here"));
-    let folders = config.jobs.iter().filter_map(|job| {
-        let folder = job.surroundings.workdir.as_ref().filter(|folder| !folder.is_dir())?;
-        let (name, folder) = (&job.name, folder.display());
-        Some(format!("jobs ({name}): workdir {folder} is no folder here, or not yet"))
-    });
-    identities.into_iter().chain(folders).collect()
-}
-
-/// Sleeps until then, or for ever; answers when that was.
-async fn until(deadline: Option<Instant>) -> Instant {
-    match deadline {
-        Some(at) => {
-            tokio::time::sleep_until(at.into()).await;
-            at
-        }
-        None => std::future::pending().await,
     }
 }
 

@@ -16,13 +16,25 @@ use config::job::Health;
 use file::File;
 use grpc::Grpc;
 use http::Http;
-use tcp::Tcp;
+use http_client::Address;
+use tcp::{Tcp, known_addresses};
 
 /// What a job's check does by itself, ready to be done.
 pub(super) struct Probe {
     kind: Kind,
     /// For everything.
     deadline: Duration,
+    timer: Timer,
+}
+
+/// Who sees to the deadline.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Timer {
+    /// The machine: it ends a check that has a timeout. Another timer for each check would be
+    /// another system call to set it up.
+    Machine,
+    /// The check itself, which has no timeout and may take as long as until the next one.
+    Own,
 }
 
 enum Kind {
@@ -49,12 +61,15 @@ impl Probe {
                 Kind::Grpc(Grpc::build(host, *port, service, tls.as_deref())?)
             }
         };
-        // One without a time limit may wait as long as until the next one.
-        let deadline = health.timeout.unwrap_or(health.interval);
-        Ok(Some(Probe { kind, deadline }))
+        let (deadline, timer) = match health.timeout {
+            Some(timeout) => (timeout, Timer::Machine),
+            None => (health.interval, Timer::Own),
+        };
+        Ok(Some(Probe { kind, deadline, timer }))
     }
 
-    /// Does it: what is well, or what is not. Ends within the deadline.
+    /// Does it: what is well, or what is not. If it is not over when its time is up the machine
+    /// ends it.
     pub(super) async fn find_out(&self) -> Result<String, String> {
         let deadline = self.deadline;
         let found = async {
@@ -65,9 +80,12 @@ impl Probe {
                 Kind::Grpc(probe) => probe.find_out(deadline).await,
             }
         };
-        match tokio::time::timeout(deadline, found).await {
-            Ok(found) => found,
-            Err(_) => Err(self.overdue()),
+        match self.timer {
+            Timer::Machine => found.await,
+            Timer::Own => {
+                let found = tokio::time::timeout(deadline, found).await;
+                found.unwrap_or_else(|_| Err(self.overdue()))
+            }
         }
     }
 
@@ -80,6 +98,15 @@ impl Probe {
             Kind::Grpc(probe) => probe.place(),
         };
         format!("no answer from {what} within {:?}", self.deadline)
+    }
+}
+
+/// Where requests for a host go: to each address that is known without a resolver.
+fn each(host: &str, address: impl Fn(String) -> Address) -> Vec<Address> {
+    let known: Vec<Address> = known_addresses(host).map(|ip| address(ip.to_string())).collect();
+    match known.is_empty() {
+        true => vec![address(host.to_owned())],
+        false => known,
     }
 }
 

@@ -92,9 +92,10 @@ fn files(settings: &config::Catalog) -> Vec<Stamp> {
         let files = [&tls.ca_file, &tls.ca_path, &tls.client_cert, &tls.client_key];
         stamps.extend(files.into_iter().flatten().map(|path| stamp(path)));
         let folder = tls.ca_path.as_ref().and_then(|folder| fs::read_dir(folder).ok());
-        let mut paths: Vec<_> =
-            folder.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-        paths.sort();
+        let mut paths = Vec::new();
+        for path in folder.into_iter().flatten().flatten().map(|entry| entry.path()) {
+            paths.insert(paths.partition_point(|other| *other < path), path);
+        }
         stamps.extend(paths.iter().map(|path| stamp(path)));
     }
     stamps

@@ -19,12 +19,12 @@ use std::{
 use catalog::Catalog;
 use config::{
     Command, Config, LogLevel,
-    job::{Lines, Streams, TemplateEvent},
+    job::{Frequency, JobId, Lines, Streams, TemplateEvent, Trigger, When},
     template::{Check, TemplateId},
 };
 use control::wire;
 use process::{ExitStatus, Pid, Tail};
-use render::{Outcome, Renderer};
+use render::{Opening, Outcome, Renderer};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::{
@@ -32,12 +32,18 @@ use super::{
     program::{Place, Program},
     until,
 };
-use crate::{environment::Environment, machine::Input};
+use crate::{
+    environment::Environment,
+    machine::{Input, JobView, State as JobState},
+};
 use orders::Orders;
 pub(crate) use orders::faults;
 
 /// After this long the log tells what templates still wait for.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a template waits for whose source is being read.
+const UNREAD: &str = "the templates' sources are being read";
 
 /// How long after the exit of a check its last words may still be on their way (or be held up by a
 /// descendant that has inherited its streams).
@@ -60,7 +66,12 @@ struct Clearing {
     /// Answers with what it has come to and nobody has been told.
     task: JoinHandle<Vec<render::Event>>,
     /// Which of its templates are which of ours.
-    heirs: BTreeMap<usize, TemplateId>,
+    heirs: Vec<(usize, TemplateId)>,
+}
+
+/// Which of ours a template of a renderer is.
+fn heir(heirs: &[(usize, TemplateId)], place: usize) -> Option<TemplateId> {
+    heirs.iter().find(|(other, _)| *other == place).map(|(_, id)| *id)
 }
 
 impl Clearing {
@@ -69,7 +80,7 @@ impl Clearing {
         // It cannot fail, and if it did it would be over.
         let events = (&mut self.task).await.unwrap_or_default();
         let replaced = events.into_iter().filter_map(|event| match event {
-            render::Event::Rendered(id, Outcome::Replaced) => self.heirs.get(&id.0).copied(),
+            render::Event::Rendered(id, Outcome::Replaced) => heir(&self.heirs, id.0),
             _ => None,
         });
         replaced.collect()
@@ -92,6 +103,8 @@ enum Stage {
     Still,
     /// The renderer before this one puts its things away; then it begins with this catalog.
     Ready(Arc<dyn Catalog>),
+    /// The sources are read, until when the log is told if that takes long.
+    Opening(Box<Opening>, Option<Instant>),
     Rendering(Box<Rendering>),
 }
 
@@ -157,6 +170,7 @@ impl Templates {
 
     /// Nothing is rendered any more. Answers with the checks that are to be killed.
     fn end(&mut self) -> Vec<Pid> {
+        // One that only reads has nothing in hand; if it hangs it is left behind.
         let Stage::Rendering(rendering) = std::mem::replace(&mut self.stage, Stage::Still) else {
             return Vec::new();
         };
@@ -186,18 +200,18 @@ impl Templates {
     /// What has become of the same templates in the previous configuration still stands. If its
     /// renderer was not ended it goes on as this one's.
     pub(super) fn inherit(&mut self, previous: &mut Templates) {
-        let mut heirs = BTreeMap::new();
+        let mut heirs = Vec::new();
         for (new, state) in self.states.iter_mut().enumerate() {
             let place = self.orders.place_in(TemplateId(new), &previous.orders);
             if let Some((place, before)) =
                 place.and_then(|place| Some((place, previous.states.get(place.0)?)))
             {
                 state.clone_from(before);
-                heirs.insert(place, TemplateId(new));
+                heirs.push((place.0, TemplateId(new)));
             }
         }
         self.stage = std::mem::replace(&mut previous.stage, Stage::Still);
-        let ours = |id: &TemplateId| heirs.get(id).copied();
+        let ours = |id: &TemplateId| heir(&heirs, id.0);
         self.left = previous.left.iter().filter_map(ours).collect();
         self.clearing = previous.clearing.take().map(|Clearing { task, heirs }| {
             let heirs = heirs.into_iter().filter_map(|(old, id)| Some((old, ours(&id)?)));
@@ -217,7 +231,11 @@ impl Templates {
     /// known.
     pub(super) fn obstacle(&self, id: TemplateId) -> Option<String> {
         let state = self.states.get(id.0).filter(|state| state.since.is_none())?;
-        let Stage::Rendering(rendering) = &self.stage else { return None };
+        let rendering = match &self.stage {
+            Stage::Rendering(rendering) => rendering,
+            Stage::Opening(..) => return Some(format!("waits: {UNREAD}")),
+            Stage::Still | Stage::Ready(_) => return None,
+        };
         if state.failure.is_some() {
             return Some("has failed".to_owned());
         }
@@ -228,11 +246,13 @@ impl Templates {
 
     /// All as they are now.
     pub(super) fn status(&self, time: impl Fn(Instant) -> String) -> Vec<wire::TemplateStatus> {
-        let mut missing: BTreeMap<usize, String> = match &self.stage {
-            Stage::Rendering(rendering) => {
-                rendering.renderer.waiting().into_iter().map(|(id, what)| (id.0, what)).collect()
-            }
-            _ => BTreeMap::new(),
+        let waiting = match &self.stage {
+            Stage::Rendering(rendering) => rendering.renderer.waiting(),
+            _ => Vec::new(),
+        };
+        let missing = |index| match &self.stage {
+            Stage::Opening(..) => Some(UNREAD.to_owned()),
+            _ => waiting.iter().find(|(id, _)| id.0 == index).map(|(_, what)| what.clone()),
         };
         let status = |(index, (template, state)): (usize, (&config::Template, &State))| {
             wire::TemplateStatus {
@@ -245,7 +265,7 @@ impl Templates {
                 },
                 since: state.since.map(&time),
                 // Of one that has failed it says only that.
-                waiting_for: missing.remove(&index).filter(|_| state.failure.is_none()),
+                waiting_for: missing(index).filter(|_| state.failure.is_none()),
                 failure: state.failure.clone(),
             }
         };
@@ -273,7 +293,26 @@ impl Templates {
             if let Some(id) = self.left.pop() {
                 return News::Rendered(id, Outcome::Replaced);
             }
-            match self.orders.start(catalog) {
+            let patience = Instant::now().checked_add(PATIENCE);
+            match self.orders.open(catalog) {
+                Ok(opening) => self.stage = Stage::Opening(Box::new(opening), patience),
+                Err(error) => {
+                    self.stage = Stage::Still;
+                    return News::Broken(error);
+                }
+            }
+        }
+        if let Stage::Opening(opening, patience) = &mut self.stage {
+            let opened = tokio::select! {
+                biased;
+                opened = opening.renderer() => opened,
+                _ = until(*patience) => {
+                    *patience = None;
+                    let all = (0..self.states.len()).map(TemplateId);
+                    return News::Missing(all.map(|id| (id, UNREAD.to_owned())).collect());
+                }
+            };
+            match opened {
                 Ok(mut renderer) => {
                     for (index, state) in self.states.iter().enumerate() {
                         renderer.assume(render::TemplateId(index), &state.standing);
@@ -293,7 +332,7 @@ impl Templates {
         }
         match &mut self.stage {
             Stage::Rendering(rendering) => rendering.next().await,
-            Stage::Still | Stage::Ready(_) => std::future::pending().await,
+            _ => std::future::pending().await,
         }
     }
 }
@@ -436,18 +475,43 @@ impl Engine {
     }
 
     fn is_wrong(&mut self, id: TemplateId, why: String) -> Option<Input> {
+        let waiting = self.waiting_for(id);
         let template = self.templates.orders.settings().get(id.0)?;
         let state = self.templates.states.get_mut(id.0)?;
-        log::warn!(
-            "template {} has failed, {} stays as it is: {why}",
-            template.name,
-            template.destination.display()
-        );
+        let (name, file) = (&template.name, template.destination.display());
+        let so = match (state.since, waiting.len()) {
+            (Some(_), _) => "stays as it is".to_owned(),
+            (None, 0) => "is not written yet".to_owned(),
+            (None, 1) => format!("is not written yet ({} waits for it)", waiting.join("")),
+            (None, _) => format!("is not written yet ({} wait for it)", waiting.join(", ")),
+        };
+        log::warn!("template {name} has failed, {file} {so}: {why}");
         if let Some(metrics) = &self.metrics {
             metrics.template_renders.with([template.name.as_str(), "failed"]).inc();
         }
         state.failure = Some(why);
         Some(Input::Rendered(id, TemplateEvent::Failed))
+    }
+
+    /// Jobs that do not start before this template has been rendered; not those that only react
+    /// to each rendering.
+    fn waiting_for(&self, id: TemplateId) -> Vec<String> {
+        let rendered = Trigger::Template(id, TemplateEvent::Changed);
+        let once = |when: &When| match when {
+            When::On { conditions, .. } => conditions.iter().any(|condition| {
+                condition.trigger == rendered && condition.frequency == Frequency::Once
+            }),
+            When::Every { after, .. } => *after == rendered,
+        };
+        let waits = |id: JobId| {
+            let is_waiting = |view: JobView| view.state == JobState::Waiting;
+            self.machine.view(id).is_some_and(is_waiting)
+                && self.machine.awaited(id).contains(&rendered)
+        };
+        let jobs = self.machine.config().jobs.iter().enumerate();
+        jobs.filter(|(index, job)| once(&job.when) && waits(JobId(*index)))
+            .map(|(_, job)| job.name.clone())
+            .collect()
     }
 
     fn try_candidate(&mut self, id: TemplateId, candidate: &Path) {

@@ -76,15 +76,15 @@ enum Identity {
 }
 
 impl Identity {
-    fn of(self, instances: &[Instance]) -> Vec<(String, String, u16)> {
-        let id = |instance: &Instance| match self {
-            Identity::Place => String::new(),
-            Identity::IdAndPlace => instance.id.clone(),
+    fn of(self, instances: &[Instance]) -> Vec<String> {
+        let place = |instance: &Instance| {
+            let Instance { id, address, port, .. } = instance;
+            match self {
+                Identity::Place => format!("{address}:{port}"),
+                Identity::IdAndPlace => format!("{address}:{port} {id}"),
+            }
         };
-        let mut places: Vec<_> = instances
-            .iter()
-            .map(|instance| (id(instance), instance.address.clone(), instance.port))
-            .collect();
+        let mut places: Vec<String> = instances.iter().map(place).collect();
         places.sort_unstable();
         places
     }
@@ -206,6 +206,34 @@ impl Watches {
             }
             // We have a sender ourselves.
             None => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_under_another_id_is_another_in_3_x() {
+        let instance = |id: &str, address: &str, port| Instance {
+            id: id.to_owned(),
+            name: "db".to_owned(),
+            address: address.to_owned(),
+            port,
+            tags: Vec::new(),
+            meta: std::collections::BTreeMap::new(),
+            node: String::new(),
+        };
+        let known = [instance("a", "10.0.0.1", 80), instance("b", "10.0.0.2", 80)];
+        let turned = [known[1].clone(), known[0].clone()];
+        let renamed = [instance("c", "10.0.0.1", 80), known[1].clone()];
+        let moved = [instance("a", "10.0.0.1", 81), known[1].clone()];
+        for (identity, same) in [(Identity::Place, true), (Identity::IdAndPlace, false)] {
+            assert_eq!(identity.of(&known), identity.of(&turned));
+            assert_eq!(identity.of(&known) == identity.of(&renamed), same);
+            assert_ne!(identity.of(&known), identity.of(&moved));
+            assert_ne!(identity.of(&known), identity.of(&known[..1]));
         }
     }
 }

@@ -417,7 +417,12 @@ impl Machine {
 
     fn deliver(&mut self, event: Trigger, now: Instant) {
         for id in self.ids() {
-            self.heard(id, event, now);
+            // Each check is an event, and hardly anybody waits for most of them.
+            if matches!(event, Trigger::Election(..))
+                || self.spec(id).when.triggers().any(|other| other == event)
+            {
+                self.heard(id, event, now);
+            }
         }
         self.begin_watching(event);
     }

@@ -97,6 +97,10 @@ impl Machine {
     /// watches, elections, templates or a metrics endpoint but no other job at all has something to stay for.
     pub(super) fn nothing_can_run(&self) -> bool {
         let company = |id: &JobId| self.spec(*id).role == Role::Companion;
+        // Nearly always: and it is asked with everything that happens.
+        if self.ids().any(|id| !company(&id) && self.is_at_work(id)) {
+            return false;
+        }
         if self.jobs.is_empty() {
             let Config { watches, elections, templates, .. } = &*self.config;
             return watches.is_empty() && elections.is_empty() && templates.is_empty();
@@ -106,11 +110,7 @@ impl Machine {
         }
         // Which jobs the program stays for; from those that are at work to those that wait for
         // them, so that a circle of waiting jobs does not keep itself alive.
-        let mut held: Vec<bool> =
-            self.ids().map(|id| !company(&id) && self.is_at_work(id)).collect();
-        if held.contains(&true) {
-            return false;
-        }
+        let mut held = vec![false; self.jobs.len()];
         loop {
             let more = self.ids().find(|id| {
                 let known = held.get(id.0).copied().unwrap_or(true);

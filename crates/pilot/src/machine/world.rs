@@ -1,6 +1,8 @@
 //! A world for the machine to act in: virtual time, processes that exit when they please, a
 //! catalog that answers late. It checks at every step what must never happen.
 
+mod judged;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -10,11 +12,11 @@ use std::{
 use config::{
     Config, Generation,
     election::ElectionId,
-    job::{
-        Announce, ElectionEvent, JobEvent, JobId, Notice, OnFailure, Role, TemplateEvent, Trigger,
-    },
+    job::{Announce, ElectionEvent, Health, JobEvent, JobId, Notice, Role, TemplateEvent, Trigger},
 };
 use process::ExitStatus;
+
+use judged::Judged;
 
 pub(super) use super::samples::{configuration, election, health, job, on, service};
 use super::{
@@ -58,10 +60,6 @@ pub(super) struct World {
     pub(super) registered: BTreeSet<JobId>,
     pub(super) overdue: Vec<Duration>,
     withdrawn: BTreeSet<JobId>,
-    /// And of which nothing has been checked since then.
-    away: BTreeSet<JobId>,
-    /// And whose process had been seen to work by then.
-    tried: BTreeSet<JobId>,
     /// Services that are to stay as critical ones.
     pub(super) marked: BTreeSet<JobId>,
     /// The last request for each to go.
@@ -85,15 +83,11 @@ pub(super) struct World {
     lost: Option<ElectionId>,
     /// When we have left elections.
     pub(super) resignations: Vec<(Duration, ElectionId)>,
-    /// What checks have found since what they judge has started: when each began, and the result.
-    results: BTreeMap<JobId, Vec<(Instant, Verdict)>>,
-    /// What jobs are by that, and since when.
-    states: BTreeMap<JobId, (JobEvent, Instant)>,
+    /// What their checks have found.
+    judged: BTreeMap<JobId, Judged>,
     /// How often each was said to be well in the catalog.
     pub(super) heartbeats: BTreeMap<JobId, usize>,
-    /// Jobs whose process is replaced for its health.
-    recycling: BTreeSet<JobId>,
-    /// How often that was begun.
+    /// How often processes were replaced for their health.
     pub(super) recycled: BTreeMap<JobId, usize>,
     killed: BTreeSet<JobId>,
     pub(super) published: Vec<(Duration, Trigger)>,
@@ -131,8 +125,6 @@ impl World {
             registered: BTreeSet::new(),
             overdue: Vec::new(),
             withdrawn: BTreeSet::new(),
-            away: BTreeSet::new(),
-            tried: BTreeSet::new(),
             marked: BTreeSet::new(),
             departing: BTreeMap::new(),
             told: BTreeMap::new(),
@@ -145,10 +137,8 @@ impl World {
             given_up: BTreeSet::new(),
             lost: None,
             resignations: Vec::new(),
-            results: BTreeMap::new(),
-            states: BTreeMap::new(),
+            judged: BTreeMap::new(),
             heartbeats: BTreeMap::new(),
-            recycling: BTreeSet::new(),
             recycled: BTreeMap::new(),
             killed: BTreeSet::new(),
             published: Vec::new(),
@@ -224,7 +214,7 @@ impl World {
                     && number == run
                 {
                     self.checking.remove(&job);
-                    self.results.entry(job).or_default().push((since, verdict));
+                    self.judged(job).found(since, verdict);
                 }
                 self.input(Input::Checked(job, run, verdict));
             }
@@ -315,17 +305,13 @@ impl World {
         self.terminated.clear();
         self.running = moved(&self.running, place);
         self.checking = moved(&self.checking, place);
-        self.results = moved(&self.results, place);
-        self.states = moved(&self.states, place);
-        self.recycling = moved_set(&self.recycling);
+        self.judged = moved(&self.judged, place);
         self.recycled = moved(&self.recycled, |id| {
             let name = &old.jobs[id.0].name;
             new.jobs.iter().position(|job| job.name == *name).map(JobId)
         });
         self.registered = moved_set(&self.registered);
         self.withdrawn = moved_set(&self.withdrawn);
-        self.away = moved_set(&self.away);
-        self.tried = moved_set(&self.tried);
         self.marked = moved_set(&self.marked);
         self.killed = moved_set(&self.killed);
         let schedule = std::mem::take(&mut self.schedule);
@@ -400,18 +386,10 @@ impl World {
                     "two checks of job {job:?} at once"
                 );
                 self.checks.entry(job).or_default().push(self.now - self.begin);
-                if self.away.remove(&job) && self.takes_several_failures(job) {
-                    self.states.remove(&job);
-                    let results = self.results.remove(&job).unwrap_or_default();
-                    let begun = self.running.get(&job);
-                    let passed = |(since, verdict): &(Instant, Verdict)| {
-                        *verdict == Verdict::Passed && begun.is_none_or(|begun| since >= begun)
-                    };
-                    if results.iter().any(passed) {
-                        self.tried.insert(job);
-                    }
-                }
-                assert!(!self.recycling.contains(&job), "{job:?} is checked while it is replaced");
+                let (health, begun) = (self.health(job), self.running.get(&job).copied());
+                let judged = self.judged(job);
+                judged.is_checked(&health, begun);
+                assert!(!judged.is_recycling(), "{job:?} is checked while it is replaced");
                 let end = Due::CheckEnd(job, run, Verdict::of(self.draw().code != 1));
                 self.schedule.push((self.now + self.check_time, end));
             }
@@ -421,7 +399,7 @@ impl World {
                 if let Check::Running { run: awaited, .. } = self.machine.job(job).check
                     && awaited == run
                 {
-                    self.results.entry(job).or_default().push((since, Verdict::Failed));
+                    self.judged(job).found(since, Verdict::Failed);
                 }
                 self.schedule.retain(|(_, due)| {
                     !matches!(due, Due::CheckEnd(other, number, _) if *other == job && *number == run)
@@ -429,7 +407,11 @@ impl World {
                 self.schedule.push((self.now, Due::CheckEnd(job, run, Verdict::Failed)));
             }
             Action::Heard(_) | Action::Condemned(..) => {}
-            Action::Turned(job, event) => self.turns(job, event),
+            Action::Turned(job, event) => {
+                let (health, begun) = (self.health(job), self.running.get(&job).copied());
+                let now = self.now;
+                self.judged(job).turns(event, &health, begun, now);
+            }
             Action::Recycle(job) => self.recycles(job),
             Action::Terminate(job) => {
                 assert!(
@@ -463,9 +445,9 @@ impl World {
             }
             Action::Announce(job) | Action::Passing(job) => {
                 if action == Action::Passing(job) {
-                    let state = self.states.get(&job).map(|(state, _)| *state);
-                    assert_eq!(state, Some(JobEvent::Healthy), "a heartbeat for {job:?}");
-                    assert!(!self.recycling.contains(&job), "a heartbeat for {job:?}");
+                    let judged = self.judged(job);
+                    assert_eq!(judged.state(), Some(JobEvent::Healthy), "a heartbeat for {job:?}");
+                    assert!(!judged.is_recycling(), "a heartbeat for {job:?}");
                     *self.heartbeats.entry(job).or_default() += 1;
                 }
                 let on = self.machine.maintenance() == super::Maintenance::On;
@@ -476,9 +458,9 @@ impl World {
                 self.registered.insert(job);
             }
             Action::Failing(job) => {
-                let state = self.states.get(&job).map(|(state, _)| *state);
-                assert_eq!(state, Some(JobEvent::Unhealthy), "{job:?} is not unhealthy");
-                let last = self.results[&job].last().map(|(_, verdict)| *verdict);
+                let judged = self.judged(job);
+                assert_eq!(judged.state(), Some(JobEvent::Unhealthy), "{job:?} is not unhealthy");
+                let last = judged.last();
                 assert_eq!(last, Some(Verdict::Failed), "{job:?} has not failed its check");
             }
             Action::Overdue(_) => self.overdue.push(self.now - self.begin),
@@ -486,7 +468,7 @@ impl World {
             Action::Unreachable(_) | Action::GaveUp(_) => {}
             Action::Deregister(job, number) => {
                 self.withdrawn.insert(job);
-                self.away.insert(job);
+                self.judged(job).leaves();
                 self.marked.remove(&job);
                 self.departs(job, number);
             }
@@ -494,7 +476,7 @@ impl World {
                 let drain = self.config.jobs[job.0].stop.drain;
                 assert_eq!(drain.map(|drain| drain.notice), Some(Notice::Mark), "{job:?}");
                 self.withdrawn.insert(job);
-                self.away.insert(job);
+                self.judged(job).leaves();
                 self.marked.insert(job);
                 self.departs(job, number);
             }
@@ -583,14 +565,8 @@ impl World {
             "two processes of job {job:?} at once"
         );
         *self.spawns.entry(job).or_default() += 1;
-        self.recycling.remove(&job);
-        if let Some(health) = &self.config.jobs[job.0].health
-            && (health.on_failure == OnFailure::Restart || !health.start_period.is_zero())
-        {
-            self.states.remove(&job);
-            self.results.remove(&job);
-            self.tried.remove(&job);
-        }
+        let health = self.config.jobs[job.0].health.clone();
+        self.judged(job).starts(health.as_ref());
         if self.stopping {
             let hook = self.config.jobs[job.0].when.triggers().any(|trigger| {
                 trigger.is_of_the_end()
@@ -605,48 +581,20 @@ impl World {
         }
     }
 
-    /// So that a single failure does not keep it out of the catalog, but nothing may bring it back.
-    fn takes_several_failures(&self, job: JobId) -> bool {
-        self.config.jobs[job.0].health.as_ref().is_some_and(|health| health.failures > 1)
+    fn judged(&mut self, job: JobId) -> &mut Judged {
+        self.judged.entry(job).or_default()
     }
 
-    /// As many results as it takes have led to that, and none that does not count.
-    fn turns(&mut self, job: JobId, event: JobEvent) {
-        let health = self.config.jobs[job.0].health.as_ref().expect("a check");
-        let before = self.states.insert(job, (event, self.now));
-        assert_ne!(before.map(|(state, _)| state), Some(event), "{job:?} turns to what it is");
-        let (verdict, needed) = match event {
-            JobEvent::Healthy => (Verdict::Passed, health.successes),
-            _ => (Verdict::Failed, health.failures),
-        };
-        let results = self.results.get(&job).map_or(&[][..], Vec::as_slice);
-        let anew = health.on_failure == OnFailure::Restart || !health.start_period.is_zero();
-        let begun = self.running.get(&job).copied().filter(|_| anew);
-        let tried = results.iter().position(|(since, verdict)| {
-            *verdict == Verdict::Passed && begun.is_none_or(|begun| *since >= begun)
-        });
-        let counts = |(nth, (since, verdict)): &(usize, &(Instant, Verdict))| {
-            let settled = begun.is_none_or(|begun| *since >= begun + health.start_period);
-            let of_this = begun.is_none_or(|begun| *since >= begun);
-            of_this
-                && (*verdict == Verdict::Passed
-                    || settled
-                    || tried.is_some_and(|at| at < *nth)
-                    || self.tried.contains(&job))
-        };
-        let counted = results.iter().enumerate().filter(counts);
-        let in_a_row = counted.rev().take_while(|(_, (_, other))| *other == verdict).count();
-        assert!(in_a_row >= needed as usize, "{job:?} turns after {in_a_row} of {needed}");
+    fn health(&self, job: JobId) -> Health {
+        self.config.jobs[job.0].health.clone().expect("a check")
     }
 
     /// It has just turned unhealthy, and runs.
     fn recycles(&mut self, job: JobId) {
-        let health = self.config.jobs[job.0].health.as_ref().expect("a check");
-        assert_eq!(health.on_failure, OnFailure::Restart, "{job:?}");
-        assert_eq!(self.states.get(&job), Some(&(JobEvent::Unhealthy, self.now)), "{job:?}");
+        let (health, now) = (self.health(job), self.now);
+        self.judged(job).recycles(&health, now);
         assert!(self.running.contains_key(&job), "{job:?} is replaced, and does not run");
         assert!(!self.stopping, "{job:?} is replaced while everything stops");
-        assert!(self.recycling.insert(job), "{job:?} is replaced twice");
         *self.recycled.entry(job).or_default() += 1;
         if let Some(after) = self.draw().obeys {
             let exit = Due::Exit(job, ExitStatus::Signal(15));
@@ -656,7 +604,7 @@ impl World {
 
     fn hear(&mut self, event: Trigger) {
         if let Trigger::Job(job, state @ (JobEvent::Healthy | JobEvent::Unhealthy)) = event {
-            assert_eq!(self.states.get(&job).map(|(state, _)| *state), Some(state), "{job:?}");
+            assert_eq!(self.judged(job).state(), Some(state), "{job:?}");
         }
         if let Trigger::Job(job, JobEvent::Stopped) = event {
             assert!(!self.running.contains_key(&job), "{job:?} has `stopped` and is running");

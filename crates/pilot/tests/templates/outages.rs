@@ -91,6 +91,34 @@ fn one_that_returns_empty_is_not_believed_below_the_minimum() {
     await_journal(&run, &["changed", "changed", "failed", "changed"]);
 }
 
+/// Nor is what stands beside it in the text: no file is half of before and half of after.
+#[test]
+fn what_is_not_believed_of_one_service_is_not_believed_of_the_rest() {
+    let mut consul = Consul::start();
+    let text = "limit {{ keyOrDefault \"limit\" \"10\" }}\n".to_owned() + PLACES;
+    let full = |consul: &Consul| {
+        consul.request("PUT", "/v1/kv/limit", "77");
+        register(consul, [1]);
+    };
+    full(&consul);
+    // The key and the service are answered one by one when they return.
+    let fields = json!({ "minimum": { "web": 1 }, "shrinkAfter": "1h", "wait": "1s:10s" });
+    let run = start(&program(&consul.address(), &text, &fields, &[]));
+    let wanted = format!("limit 77\n{}", places([1]));
+    await_file(&run, &wanted);
+    let mut journal = vec!["changed"];
+    for _ in 0..3 {
+        consul.restart_empty();
+        journal.push("failed");
+        await_journal(&run, &journal);
+        stands(&run, &wanted, Duration::from_millis(300));
+        full(&consul);
+        // The same text as before is no news.
+        await_template(&run, "current");
+        assert_eq!(run.read("places.txt"), Some(wanted.clone()));
+    }
+}
+
 #[test]
 fn what_stays_below_the_minimum_is_believed_after_a_while() {
     let consul = Consul::start();

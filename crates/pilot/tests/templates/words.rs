@@ -1,9 +1,12 @@
 //! What is said of templates: before a start, and in numbers.
 
+use std::{fs, thread, time::Duration};
+
+use nix::{sys::stat::Mode, unistd::mkfifo};
 use testkit::{Finished, free_port, http};
 
 use super::*;
-use crate::support::run_to_end;
+use crate::support::{run_to_end, stop, talk::reload_with};
 
 /// The output of `-check`, and its exit code.
 fn check(program: Program) -> (i32, String) {
@@ -40,6 +43,25 @@ fn a_check_of_the_configuration_reads_templates_too() {
         stderr.contains("templates (places): ") && stderr.contains("nobody-of-that"),
         "{stderr}"
     );
+}
+
+/// A slip in the name would leave the file without protection.
+#[test]
+fn a_minimum_of_what_is_never_asked_for_is_noticed() {
+    let of = |text: &str| {
+        let fields = json!({ "minimum": { "web": 2, "bew": 2 } });
+        let (code, said) = check(program("127.0.0.1:1", text, &fields, &[]));
+        assert_eq!(code, 0, "{said}");
+        said
+    };
+    let words = "warning: templates (places): it never asks for the service \"bew\", whose minimum";
+    let said = of("{{ range service \"web\" }}{{ end }}");
+    assert!(said.contains(words) && !said.contains("\"web\", whose"), "{said}");
+    let said = of("<< range service \"web\" >><< end >>");
+    assert!(said.contains("there is no {{ in it: it is copied as it is"), "{said}");
+    // Nobody knows what this comes to.
+    let said = of("{{ range services }}{{ range service .Name }}{{ end }}{{ end }}");
+    assert!(!said.contains("never asks"), "{said}");
 }
 
 #[test]
@@ -79,4 +101,76 @@ fn maintenance_changes_nothing() {
     register(&consul, [2]);
     await_file(&run, &places([1, 2]));
     await_journal(&run, &["changed"; 2]);
+}
+
+/// Somebody has to know which file is meant, and whose it is.
+#[test]
+fn a_source_that_cannot_be_read_is_named() {
+    let fields = json!({ "source": "/nowhere/places.ctmpl" });
+    let (code, Finished { stderr, .. }) = run_to_end(&program("127.0.0.1:1", "", &fields, &[]));
+    assert_eq!(code, 1, "{stderr}");
+    let words = "templates (places): cannot read the template /nowhere/places.ctmpl: No such file";
+    assert!(stderr.contains(words), "{stderr}");
+    // A pipe is nobody's, and nobody may ever write into it.
+    let program = program("127.0.0.1:1", "", &json!({}), &[]);
+    let source = program.path("places.ctmpl");
+    fs::remove_file(&source).unwrap();
+    mkfifo(&source, Mode::S_IRWXU).unwrap();
+    let (code, Finished { stderr, .. }) = run_to_end(&program);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("places.ctmpl: is no regular file"), "{stderr}");
+}
+
+/// What is read for the renderer may be on a disk that hangs by now.
+#[test]
+fn a_source_that_hangs_makes_nobody_deaf() {
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+    let pipe = folder.path().join("places.ctmpl");
+    mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+    let hanging = || program("127.0.0.1:1", "", &json!({ "source": pipe }), &[]);
+    let first = hanging();
+    // It is read when the program starts, and then again: there is nobody to write.
+    let written = pipe.clone();
+    thread::spawn(move || fs::write(written, "text").unwrap());
+    let run = start(&first);
+    let waiting = await_template(&run, "waiting");
+    assert_eq!(waiting["waitingFor"], "the templates' sources are being read");
+    let mut next: Value = serde_json::from_str(&run.read("app.json").unwrap()).unwrap();
+    let template = next["templates"][0].as_object_mut().unwrap();
+    template.remove("source");
+    template.insert("contents".into(), json!("another"));
+    reload_with(&run, &next);
+    await_file(&run, "another");
+    drop(run);
+    // And once more, to be stopped meanwhile.
+    fs::remove_file(&pipe).unwrap();
+    mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+    let second = hanging();
+    let written = pipe.clone();
+    thread::spawn(move || fs::write(written, "text").unwrap());
+    let mut run = start(&second);
+    await_template(&run, "waiting");
+    let (finished, took) = stop(&mut run);
+    assert!(took < Duration::from_secs(5), "{took:?} {finished:?}");
+}
+
+#[test]
+fn a_failure_before_the_first_rendering_says_who_waits() {
+    let waits = json!({ "name": "waits", "exec": ["./say", "started"],
+        "when": { "source": "template.places", "once": "changed" } });
+    let text = "{{ index \"x\" 5 }}";
+    let program = program("127.0.0.1:1", text, &json!({}), &[waits]);
+    let mut run = start(&program);
+    let file = run.path("places.txt");
+    let line = format!(
+        "template places has failed, {} is not written yet (waits waits for it): template: ",
+        file.display()
+    );
+    run.wait_for_line(&line);
+    // Once there is a file, it is what stands, and nobody waits.
+    run.write("places.ctmpl", "text");
+    let config: Value = serde_json::from_str(&run.read("app.json").unwrap()).unwrap();
+    reload_with(&run, &config);
+    await_file(&run, "text");
+    assert_eq!(lines(&run, "journal").first().map(String::as_str), Some("failed"));
 }

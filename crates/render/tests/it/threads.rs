@@ -11,6 +11,7 @@ use std::{
 };
 
 use catalog::memory::Memory;
+use nix::{sys::stat::Mode, unistd::mkfifo};
 use render::{Destination, Event, Outcome, Renderer, Source, TemplateId, check};
 use testkit::wait_until;
 
@@ -116,9 +117,10 @@ async fn all_templates_that_cannot_be_are_named_at_the_start() {
     templates[4].name = "other".to_owned();
     let shown = folder.path().display().to_string();
     let in_folder = |error: String| error.replace(&shown, "FOLDER");
-    let expected = "template: test:1:5: unexpected {{end}}\n\
+    let expected = "template: test:1:5: unexpected {{end}}: nothing is open here that it could belong \
+                    to\n\
                     cannot read the template FOLDER/missing: No such file or directory (os error 2)\n\
-                    template: FOLDER/bad:2:4: missing value for if\n\
+                    template: FOLDER/bad:2:4: missing value for if (near {{if}})\n\
                     both test and other are to write FOLDER/out";
     let environment = BTreeMap::new();
     assert_eq!(in_folder(check(&templates, &environment).unwrap_err()), expected);
@@ -137,4 +139,66 @@ fn hostile_templates_are_harmless_on_the_threads_stack() {
         let event = owner.event();
         assert_eq!(matches!(event, Event::Failed(..)), is_error, "{event:?}");
     }
+}
+
+/// Whoever opens a pipe waits for somebody to write. What is meant to be one stands where those do.
+#[test]
+fn a_pipe_is_no_source_unless_it_stands_where_pipes_do() {
+    let of = |path: &Path| {
+        let source = Source::File(path.to_owned());
+        check(
+            &[render::Template { source, ..template("/nowhere/file".into(), "") }],
+            &BTreeMap::new(),
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+    let words = format!("cannot read the template {}: is no regular file", pipe.display());
+    assert_eq!(of(&pipe), Err(words));
+    assert_eq!(of(Path::new("/dev/null")), Ok(()));
+    assert!(of(Path::new("/proc/self/stat")).is_ok());
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+    let pipe = folder.path().join("pipe");
+    mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| fs::write(&pipe, "{{ nothing").unwrap());
+        let error = of(&pipe).unwrap_err();
+        assert!(error.contains("template: "), "{error}");
+        // Whoever reads it once more, or from its end, must not take nothing for a template.
+        scope.spawn(|| fs::write(&pipe, "").unwrap());
+        let error = of(&pipe).unwrap_err();
+        assert!(error.contains("nothing comes out of this pipe"), "{error}");
+    });
+}
+
+/// Nobody waits for the disk that it reads from.
+#[tokio::test]
+async fn a_renderer_that_was_never_opened_is_left_at_once() {
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+    let pipe = folder.path().join("pipe");
+    mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+    let template =
+        render::Template { source: Source::File(pipe), ..template(folder.path().join("file"), "") };
+    let opening = Renderer::open(Arc::new(Memory::new()), vec![template], BTreeMap::new()).unwrap();
+    let begun = Instant::now();
+    drop(opening);
+    // It waits a second for what is being written.
+    assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
+}
+
+/// What looks left behind may be the candidate of whoever has come instead.
+#[tokio::test]
+async fn a_renderer_that_nobody_waits_for_touches_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = folder.path().join(".file.new-abc123");
+    fs::write(&other, "half").unwrap();
+    let path = folder.path().join("file");
+    let templates = vec![template(path.clone(), "text")];
+    let mut opening = Renderer::open(Arc::new(Memory::new()), templates, BTreeMap::new()).unwrap();
+    let mut renderer = opening.renderer().await.unwrap();
+    assert!(other.exists());
+    let rendered = Event::Rendered(TemplateId(0), Outcome::Replaced);
+    assert_eq!(renderer.next().await, rendered);
+    assert!(!other.exists() && path.exists());
 }

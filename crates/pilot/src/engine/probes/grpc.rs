@@ -9,12 +9,11 @@ use http_client::{
 };
 use registry::tls;
 
-use super::{authority, plain, tcp::known_addresses};
+use super::{authority, each, plain};
 
 /// A server, and about which of its services it is asked.
 pub(super) struct Grpc {
-    /// One for each address that is known without a resolver; the first that answers counts.
-    servers: Vec<Health>,
+    server: Health,
     service: String,
     place: String,
 }
@@ -36,14 +35,8 @@ impl Grpc {
                 Address::Https { host, port, tls }
             }
         };
-        let known: Vec<String> = known_addresses(name).map(|ip| ip.to_string()).collect();
-        let hosts = if known.is_empty() { vec![name.to_owned()] } else { known };
-        let servers = hosts.into_iter().map(|host| Health::build(&address(host)));
-        Ok(Grpc {
-            servers: servers.collect::<Result<_, _>>().map_err(|error| error.to_string())?,
-            service: service.to_owned(),
-            place: authority(name, port),
-        })
+        let server = Health::build(&each(name, address)).map_err(|error| error.to_string())?;
+        Ok(Grpc { server, service: service.to_owned(), place: authority(name, port) })
     }
 
     pub(super) fn place(&self) -> &str {
@@ -53,21 +46,14 @@ impl Grpc {
     /// Asks.
     pub(super) async fn find_out(&self, deadline: Duration) -> Result<String, String> {
         let place = &self.place;
-        let mut unreachable = String::new();
-        for server in &self.servers {
-            match server.check(&self.service, deadline).await {
-                Ok(Serving::Yes) => return Ok("SERVING".to_owned()),
-                Ok(Serving::No(words)) => return Err(words),
-                Err(Error::Unreachable(why)) => {
-                    let why = plain(&why).to_lowercase();
-                    unreachable = format!("no connection to {place}: {why}");
-                }
-                Err(Error::Timeout(_)) => {
-                    return Err(format!("no answer from {place} within {deadline:?}"));
-                }
-                Err(error) => return Err(format!("{place}: {}", plain(&error.to_string()))),
+        match self.server.check(&self.service, deadline).await {
+            Ok(Serving::Yes) => Ok("SERVING".to_owned()),
+            Ok(Serving::No(words)) => Err(words),
+            Err(Error::Unreachable(why)) => {
+                Err(format!("no connection to {place}: {}", plain(&why).to_lowercase()))
             }
+            Err(Error::Timeout(_)) => Err(format!("no answer from {place} within {deadline:?}")),
+            Err(error) => Err(format!("{place}: {}", plain(&error.to_string()))),
         }
-        Err(unreachable)
     }
 }

@@ -12,7 +12,7 @@ use hyper::{
     header::{CONNECTION, HOST, HeaderName, HeaderValue},
 };
 
-use super::{authority, plain, tcp::known_addresses};
+use super::{authority, each, plain};
 use registry::tls;
 
 /// Of an answer that is not as it should be so much is read, in bytes, to say what it says.
@@ -92,11 +92,10 @@ impl Http {
         };
         let place = &self.place;
         let begun = Instant::now();
-        let mut answer = self.client.open(call).await.map_err(|error| match error {
+        let mut answer = self.client.probe(call).await.map_err(|error| match error {
             Error::Unreachable(why) => {
                 format!("no connection to {place}: {}", plain(&why).to_lowercase())
             }
-            Error::Timeout(_) => format!("no answer from {place} within {deadline:?}"),
             error => format!("{place}: {}", plain(&error.to_string())),
         })?;
         let status = answer.status.as_u16();
@@ -119,15 +118,6 @@ impl Http {
             Some(line) => format!("{words}: {line}"),
             None => words,
         })
-    }
-}
-
-/// Where requests for a host go.
-fn each(host: &str, address: impl Fn(String) -> Address) -> Vec<Address> {
-    let known: Vec<Address> = known_addresses(host).map(|ip| address(ip.to_string())).collect();
-    match known.is_empty() {
-        true => vec![address(host.to_owned())],
-        false => known,
     }
 }
 

@@ -31,17 +31,28 @@ impl Tcp {
         let addresses = self.addresses().await;
         let addresses = addresses
             .map_err(|error| format!("{} does not resolve: {}", self.host, reason(&error)))?;
-        // One that swallows packets must leave time for the next.
-        let each = deadline / u32::try_from(addresses.len().clamp(1, 4)).unwrap_or(1);
-        let mut last = format!("{} has no address", self.host);
-        for address in addresses {
-            last = match tokio::time::timeout(each, TcpStream::connect(address)).await {
-                Ok(Ok(_)) => return Ok(format!("{address} accepts connections")),
-                Ok(Err(error)) => format!("no connection to {address}: {}", reason(&error)),
-                Err(_) => format!("no connection to {address} within {each:?}"),
+        let accepts = |address| Ok(format!("{address} accepts connections"));
+        // Until the whole deadline, to which others see.
+        if let [address] = addresses[..] {
+            return match TcpStream::connect(address).await {
+                Ok(_) => accepts(address),
+                Err(error) => Err(format!("no connection to {address}: {}", reason(&error))),
             };
         }
-        Err(last)
+        // One that swallows packets must leave time for the next.
+        let each = deadline / u32::try_from(addresses.len().clamp(1, 4)).unwrap_or(1);
+        let mut tried = Vec::new();
+        for address in addresses {
+            tried.push(match tokio::time::timeout(each, TcpStream::connect(address)).await {
+                Ok(Ok(_)) => return accepts(address),
+                Ok(Err(error)) => format!("to {address}: {}", reason(&error)),
+                Err(_) => format!("to {address} within {each:?}"),
+            });
+        }
+        match tried.is_empty() {
+            true => Err(format!("{} has no address", self.host)),
+            false => Err(format!("no connection {}", tried.join(", nor "))),
+        }
     }
 
     async fn addresses(&self) -> io::Result<Vec<SocketAddr>> {

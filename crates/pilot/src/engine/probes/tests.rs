@@ -18,9 +18,15 @@ fn look(probe: config::job::Probe) -> Result<String, String> {
     let health = Health::plain(probe, Duration::from_secs(1), Some(DEADLINE), Streams::Inherit);
     let probe = Probe::build(&health).unwrap().expect("one that is no process");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let found = runtime.block_on(probe.find_out());
+    let found = runtime.block_on(as_the_machine_does(&probe));
     runtime.shutdown_background();
     found
+}
+
+/// What is not over in time is ended.
+async fn as_the_machine_does(probe: &Probe) -> Result<String, String> {
+    let found = tokio::time::timeout(probe.deadline, probe.find_out()).await;
+    found.unwrap_or_else(|_| Err(probe.overdue()))
 }
 
 fn http(port: u16, expect: &[RangeInclusive<u16>]) -> config::job::Probe {
@@ -31,6 +37,10 @@ fn http(port: u16, expect: &[RangeInclusive<u16>]) -> config::job::Probe {
         headers: vec![("X-Probe".into(), "yes".into())],
         expect: expect.to_vec(),
     }))
+}
+
+fn grpc(host: &str, port: u16) -> config::job::Probe {
+    config::job::Probe::Grpc { host: host.into(), port, service: String::new(), tls: None }
 }
 
 /// Answers each connection with this; tells what was asked last.
@@ -121,6 +131,80 @@ fn one_that_is_silent_refuses_or_speaks_nonsense_has_failed() {
     let (port, _asked) = answers("SSH-2.0-server\r\n");
     let words = look(http(port, &[200..=399])).unwrap_err();
     assert!(words.starts_with(&format!("localhost:{port}: ")), "{words}");
+}
+
+/// Nobody else ends it: it has no timeout.
+#[test]
+fn a_check_without_a_timeout_takes_no_longer_than_until_the_next_one() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let health = Health::plain(http(port, &[200..=399]), DEADLINE, None, Streams::Inherit);
+    let probe = Probe::build(&health).unwrap().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let found = async { tokio::time::timeout(10 * DEADLINE, probe.find_out()).await };
+    let words = format!("no answer from localhost:{port} within {DEADLINE:?}");
+    assert_eq!(runtime.block_on(found), Ok(Err(words)));
+}
+
+/// An address that swallows what is sent: all connections that it takes wait to be accepted.
+fn swallower() -> (u16, impl Sized) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _runtime = runtime.enter();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap().into_std().unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queue = Vec::new();
+    let wait = Duration::from_millis(100);
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, wait) {
+        queue.push(stream);
+    }
+    (address.port(), (listener, queue))
+}
+
+/// With a clock that goes as fast as everybody waits.
+#[test]
+fn a_check_has_its_whole_timeout_to_connect() {
+    let (port, _queue) = swallower();
+    let place = |host: &str| HttpProbe {
+        place: HttpPlace::Http { host: host.into(), port },
+        path: "/".into(),
+        method: "GET".into(),
+        headers: Vec::new(),
+        expect: vec![200..=399],
+    };
+    let whole = Duration::from_secs(60);
+    for probe in [
+        config::job::Probe::Http(Box::new(place("127.0.0.1"))),
+        config::job::Probe::Tcp { host: "127.0.0.1".into(), port },
+        grpc("127.0.0.1", port),
+    ] {
+        let health = Health::plain(probe, whole, Some(whole), Streams::Inherit);
+        let probe = Probe::build(&health).unwrap().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let words = format!("no answer from 127.0.0.1:{port} within 60s");
+        let begun = runtime.block_on(async { tokio::time::Instant::now() });
+        assert_eq!(runtime.block_on(as_the_machine_does(&probe)), Err(words));
+        assert!(runtime.block_on(async { begun.elapsed() }) >= whole);
+    }
+    // By several addresses one after the other, of which all are named, and each has its share.
+    for probe in [config::job::Probe::Http(Box::new(place("localhost"))), grpc("localhost", port)] {
+        let begun = Instant::now();
+        let words = look(probe).unwrap_err();
+        assert!(begun.elapsed() < DEADLINE && begun.elapsed() >= DEADLINE / 2, "{words}");
+        let both = [
+            format!("http://127.0.0.1:{port}: no connection in time"),
+            format!("http://[::1]:{port}: connection refused"),
+        ];
+        assert_eq!(words, format!("no connection to localhost:{port}: {}", both.join("; ")));
+    }
+    let words = look(config::job::Probe::Tcp { host: "localhost".into(), port }).unwrap_err();
+    let first = format!("no connection to 127.0.0.1:{port} within {:?}, nor to ", DEADLINE / 2);
+    assert!(words.starts_with(&first) && words.contains("[::1]"), "{words}");
 }
 
 #[test]

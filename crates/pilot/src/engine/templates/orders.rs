@@ -1,6 +1,6 @@
 //! What a renderer is asked for: templates with everything looked up that can be.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use catalog::Catalog;
 use config::{
@@ -8,7 +8,7 @@ use config::{
     template::{Source, TemplateId},
 };
 use process::Identity;
-use render::{Destination, Renderer, Target, Wait};
+use render::{Destination, Opening, Renderer, Target, Wait};
 
 use crate::engine::registry::{Stamp, stamp};
 
@@ -34,7 +34,7 @@ impl Orders {
         // Before they are read: a change in between is then found by the next reload.
         let sources = settings.iter().map(source_stamp).collect();
         let orders = all(settings.iter().map(order))?;
-        render::check(&orders, &environment)?;
+        check(&orders, &environment)?;
         Ok(Orders { settings: settings.to_vec(), sources, environment, orders })
     }
 
@@ -57,17 +57,17 @@ impl Orders {
         others.position(|same| same == (settings, source)).map(TemplateId)
     }
 
-    /// Begins. Must be called in a tokio runtime.
+    /// Begins: first the sources are read once more.
     ///
     /// # Errors
-    /// A source cannot be read, or is no template any more.
-    pub(super) fn start(&self, catalog: &Arc<dyn Catalog>) -> Result<Renderer, String> {
-        Renderer::start(Arc::clone(catalog), self.orders.clone(), self.environment.clone())
+    /// There can be no thread.
+    pub(super) fn open(&self, catalog: &Arc<dyn Catalog>) -> Result<Opening, String> {
+        Renderer::open(Arc::clone(catalog), self.orders.clone(), self.environment.clone())
     }
 }
 
-/// What is wrong with the texts of a configuration's templates, and files with texts that are not
-/// here: it may be meant for another machine.
+/// What is wrong with the texts of a configuration's templates; as warnings what they do not fit,
+/// and files with texts that are not here: it may be meant for another machine.
 ///
 /// # Errors
 /// Texts that are no templates, one on a line.
@@ -83,7 +83,7 @@ pub(crate) fn faults(
         config.templates.iter().partition(is_here);
     let nobody = |template: &Template| Template { user: None, group: None, ..template.clone() };
     let orders = all(here.iter().map(|template| order(&nobody(template))))?;
-    render::check(&orders, environment)?;
+    check(&orders, environment)?;
     let absent = missing.iter().map(|template| {
         let Source::File(path) = &template.source else { return String::new() };
         format!(
@@ -94,7 +94,44 @@ pub(crate) fn faults(
     });
     let users = here.iter().filter_map(|template| order(template).err());
     let users = users.map(|error| format!("{error}: it would not start here"));
-    Ok(absent.chain(users).collect())
+    let oddities = here.iter().flat_map(|template| oddities(template));
+    Ok(absent.chain(users).chain(oddities).collect())
+}
+
+/// What is probably not meant: a text without an action, and services with a minimum that it does
+/// not ask for, as far as it names what it asks for.
+fn oddities(template: &Template) -> Vec<String> {
+    let text = match &template.source {
+        Source::File(path) => fs::read_to_string(path).unwrap_or_default(),
+        Source::Contents(text) => text.clone(),
+    };
+    let (name, left, minimum) = (&template.name, &template.left_delimiter, &template.minimum);
+    if !text.contains(left) {
+        return vec![format!(
+            "templates ({name}): there is no {left} in it: it is copied as it is"
+        )];
+    }
+    let names_all = text.split("service ").skip(1).all(|rest| {
+        let argument = rest.trim_start();
+        argument.starts_with('"') || argument.starts_with('`')
+    });
+    let unasked = minimum.keys().filter(|service| names_all && !text.contains(service.as_str()));
+    let words = |service| format!("never asks for the service {service:?}, whose minimum is set");
+    unasked.map(|service| format!("templates ({name}): it {}", words(service))).collect()
+}
+
+/// Reads and parses.
+fn check(
+    orders: &[render::Template],
+    environment: &BTreeMap<String, String>,
+) -> Result<(), String> {
+    let named = |(id, error): (render::TemplateId, String)| {
+        let name = orders.get(id.0).map(|order| order.name.as_str()).unwrap_or_default();
+        format!("templates ({name}): {error}")
+    };
+    let problems: Vec<String> =
+        render::problems(orders, environment).into_iter().map(named).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }
 
 fn source_stamp(template: &Template) -> Stamp {
@@ -114,6 +151,10 @@ fn order(template: &Template) -> Result<render::Template, String> {
         std::path::absolute(path)
             .map_err(|error| format!("templates ({}): {}: {error}", template.name, path.display()))
     };
+    let mut minimum = BTreeMap::new();
+    for (service, count) in &template.minimum {
+        minimum.insert(service.clone(), usize::try_from(*count).unwrap_or(usize::MAX));
+    }
     Ok(render::Template {
         name: template.name.clone(),
         source: match &template.source {
@@ -130,11 +171,7 @@ fn order(template: &Template) -> Result<render::Template, String> {
         }),
         wait: template.wait.map(|wait| Wait { min: wait.min, max: wait.max }),
         checked: template.check.is_some(),
-        minimum: (template.minimum.iter())
-            .map(|(service, count)| {
-                (service.clone(), usize::try_from(*count).unwrap_or(usize::MAX))
-            })
-            .collect(),
+        minimum,
         shrink_after: template.shrink_after,
         left_delimiter: template.left_delimiter.clone(),
         right_delimiter: template.right_delimiter.clone(),

@@ -105,6 +105,30 @@ async fn a_default_does_not_hold_back() {
     assert_eq!(stage.file(), "some");
 }
 
+/// What it asks behind the error is not asked anew when it is right again; but what it does not ask
+/// any more then is dropped.
+#[tokio::test(start_paused = true)]
+async fn questions_behind_an_error_are_kept_while_it_lasts() {
+    let text = r#"{{$a := keyOrDefault "a" ""}}{{if eq $a "bad"}}{{index "x" 5}}{{end}}
+        {{if ne $a "less"}}{{range service "db"}}{{.ID}}{{end}}{{end}}"#;
+    let mut stage = Stage::of(memory(&[("db", 1)]), text, |_| {});
+    assert_eq!(stage.now().await, replaced());
+    assert_eq!(stage.conductor.survey.len(), 2);
+    for _ in 0..2 {
+        stage.memory.set("a", b"bad");
+        let events = stage.pass(SECOND).await;
+        assert!(matches!(events[..], [Event::Failed(..)]), "{events:?}");
+        assert_eq!(stage.conductor.survey.len(), 2);
+        stage.memory.set("a", b"worse");
+        assert_eq!(stage.pass(SECOND).await, unchanged());
+    }
+    stage.memory.set("a", b"bad");
+    stage.pass(SECOND).await;
+    stage.memory.set("a", b"less");
+    stage.pass(SECOND).await;
+    assert_eq!(stage.conductor.survey.len(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_template_that_is_wrong_is_told_once_and_the_old_file_stands() {
     let text =
