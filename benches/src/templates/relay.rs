@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use anyhow::Result;
+use nix::sys::socket::{Backlog, listen};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -24,6 +25,8 @@ pub(super) struct Relay {
 impl Relay {
     pub(super) fn start(target: &str) -> Result<Self> {
         let listener = Listener::bind("127.0.0.1:0")?;
+        // A renderer connects in thousands at once: none of them must find the queue full.
+        listen(&listener, Backlog::MAXCONN)?;
         let address = listener.local_addr()?.to_string();
         listener.set_nonblocking(true)?;
         let requests = Arc::new(AtomicUsize::new(0));

@@ -10,6 +10,7 @@ use std::{io, thread};
 
 use dns_server::Sockets;
 use http_server::{HalfClosed, Limits, Overflow, accept};
+use nix::sys::socket::{Backlog, listen};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_local};
@@ -61,14 +62,17 @@ impl Server {
             Some(path) => state::read(path, options.script_checks)?,
             None => Saved::default(),
         };
-        let listen = || {
+        let take = || {
             let listener = std::net::TcpListener::bind(options.http)?;
+            // Clients come in thousands at once, and who finds the queue full (std's has 128 places)
+            // tries again only after a second. On a socket that listens this changes the queue only.
+            listen(&listener, Backlog::MAXCONN)?;
             listener.set_nonblocking(true)?;
             let address = listener.local_addr()?;
             Ok((listener, address))
         };
         let failed = |source| Error::Listen { address: options.http, source };
-        let (listener, address) = listen().map_err(failed)?;
+        let (listener, address) = take().map_err(failed)?;
         let dns = match options.dns {
             Dns::Off => None,
             Dns::At(address) => Some(Sockets::bind(address)?),

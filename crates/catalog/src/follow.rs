@@ -72,10 +72,9 @@ pub(crate) async fn follow(catalog: Arc<dyn Catalog>, source: impl Source, wait:
             None => None,
             Some(bounds) => match bounds.permit(after).await {
                 None => {
-                    tokio::select! {
-                        // Before that was known nothing was missed: the index still holds.
-                        () = bounds.more() => {}
-                        _ = tokio::time::timeout(bounds.pause(), recoveries.changed()) => after = None,
+                    // Boxed: few come here, and each query would keep the room for it.
+                    if !Box::pin(bounds.more(&mut recoveries)).await {
+                        after = None;
                     }
                     continue;
                 }

@@ -1,9 +1,10 @@
 //! How many of many queries may be under way at the same time.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 
 use crate::Index;
 
@@ -82,9 +83,19 @@ impl Bounds {
         }
     }
 
-    /// Resolves when there are more places to wait than before.
-    pub(super) async fn more(&self) {
-        self.more.notified().await;
+    /// Where there was no place to wait: whether there is one now, before it is time to read again,
+    /// or an outage is over. If so, nothing was missed, since that was soon.
+    pub(super) async fn more(&self, recoveries: &mut watch::Receiver<u64>) -> bool {
+        let mut more = pin!(self.more.notified());
+        // What comes from now on is heard, and what came before shows in the count.
+        more.as_mut().enable();
+        if self.waiting.load(Ordering::Relaxed) < self.places.load(Ordering::Relaxed) {
+            return true;
+        }
+        tokio::select! {
+            () = more => true,
+            _ = tokio::time::timeout(self.pause(), recoveries.changed()) => false,
+        }
     }
 
     pub(crate) fn set_queries(&self, count: usize) {
@@ -113,6 +124,8 @@ impl Bounds {
 mod tests {
     use std::sync::Mutex;
 
+    use tokio::time::Instant;
+
     use super::*;
 
     #[tokio::test]
@@ -136,18 +149,28 @@ mod tests {
         taken.push(bounds.permit(Some(Index(1))).await.unwrap());
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn who_has_no_place_hears_of_more() {
         let bounds = Bounds::new();
-        let hears = async |places| {
-            let told = async { bounds.set_places(places) };
-            let woken = tokio::time::timeout(Duration::from_millis(20), bounds.more());
-            tokio::join!(biased; woken, told).0.is_ok()
-        };
-        assert!(!hears(Some(1)).await);
-        assert!(hears(Some(2)).await);
-        assert!(hears(None).await);
-        assert!(!hears(Some(2)).await);
+        let (over, mut recoveries) = watch::channel(0);
+        let mut taken = Vec::new();
+        while let Some(permit) = bounds.permit(Some(Index(1))).await {
+            taken.push(permit);
+        }
+        // Told while somebody waits for it.
+        for (places, is_more) in [(Some(2), false), (Some(1), false), (Some(2), true), (None, true)]
+        {
+            let (began, told) = (Instant::now(), async { bounds.set_places(places) });
+            let heard = tokio::join!(biased; bounds.more(&mut recoveries), told).0;
+            assert_eq!((heard, began.elapsed() < POLL), (is_more, is_more), "{places:?}");
+        }
+        // There was one before anybody waited for it.
+        assert!(bounds.more(&mut recoveries).await);
+        // An outage that is over ends the waiting, to read.
+        bounds.set_places(Some(2));
+        let (began, told) = (Instant::now(), async { over.send_replace(1) });
+        assert!(!tokio::join!(biased; bounds.more(&mut recoveries), told).0);
+        assert!(began.elapsed() < POLL);
     }
 
     #[tokio::test]
