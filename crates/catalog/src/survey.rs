@@ -87,6 +87,13 @@ struct Row {
     trouble: Option<Box<str>>,
 }
 
+impl Row {
+    /// Nothing is known.
+    fn new(number: u64, query: AbortHandle) -> Row {
+        Row { number, query, told: None, newest: None, is_stale: false, trouble: None }
+    }
+}
+
 impl Drop for Row {
     fn drop(&mut self) {
         self.query.abort();
@@ -142,9 +149,7 @@ impl Survey {
             let asker = Asker { question: Arc::clone(&question), number, board };
             let query = tokio::spawn(follow(Arc::clone(&self.catalog), asker, self.wait));
             let query = query.abort_handle();
-            let (told, newest, trouble) = (None, None, None);
-            let row = Row { number, query, told, newest, is_stale: false, trouble };
-            state.rows.insert(question, row);
+            state.rows.insert(question, Row::new(number, query));
         }
         let count = state.rows.len();
         self.board.bounds.set_queries(count);

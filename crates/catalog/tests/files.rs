@@ -5,19 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::memory::Memory;
-use catalog::{Catalog, Health, Question, ServiceQuestion, Survey};
+use catalog::{Catalog, Keys, Question, Survey};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn service(name: &str) -> Question {
-    Question::Service(ServiceQuestion {
-        name: name.to_owned(),
-        tag: None,
-        datacenter: None,
-        near: None,
-        health: Health::Any,
-    })
+fn key(number: usize) -> Question {
+    Question::Keys { keys: Keys::One(number.to_string()), datacenter: None }
 }
 
 #[tokio::test(start_paused = true)]
@@ -34,7 +28,7 @@ async fn half_of_the_files_are_left_to_others() {
 async fn asked_in_a_minute(questions: usize) -> usize {
     let memory = Arc::new(Memory::new());
     let mut survey = Survey::new(Arc::clone(&memory) as Arc<dyn Catalog>, MINUTE);
-    survey.follow((0..questions).map(|number| service(&format!("s{number}"))).collect());
+    survey.follow((0..questions).map(key).collect());
     tokio::time::sleep(2 * MINUTE).await;
     memory.take_seen();
     tokio::time::sleep(MINUTE).await;

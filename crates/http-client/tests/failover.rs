@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use http_client::{Address, Call, Client, Error, Repeat, Tls};
 use hyper::Method;
 use hyper::header::{HeaderName, HeaderValue};
+use testkit::Swallower;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -402,7 +403,8 @@ async fn a_probe_has_a_connection_of_its_own() {
 /// A server that swallows what is sent has a share of the time, and others are asked in the rest.
 #[tokio::test]
 async fn a_probe_leaves_time_for_the_next_server() {
-    let (full, _queue) = swallower();
+    let swallower = Swallower::start();
+    let full = Address::Http { host: "127.0.0.1".into(), port: swallower.port() };
     let good = Server::start("good", Deed::Answer).await;
     let client = client(&[full.clone(), good.address()]);
     let begun = Instant::now();
@@ -418,22 +420,6 @@ async fn a_probe_leaves_time_for_the_next_server() {
     let both = Client::build(&[full.clone(), address], Vec::new()).unwrap();
     let Err(Error::Unreachable(words)) = both.probe(call).await.map(drop) else { panic!() };
     assert!(words.contains(&full.to_string()) && words.contains(&name), "{words}");
-}
-
-/// An address that takes no connection, and says nothing, for as long as the other thing lives.
-fn swallower() -> (Address, impl Sized) {
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let listener = socket.listen(0).unwrap();
-    let address = listener.local_addr().unwrap();
-    // What the queue has room for.
-    let mut queue = Vec::new();
-    while let Ok(stream) =
-        std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100))
-    {
-        queue.push(stream);
-    }
-    (Address::Http { host: "127.0.0.1".into(), port: address.port() }, (listener, queue))
 }
 
 /// What speaks TLS is asked without, and the other way round.

@@ -1,6 +1,7 @@
 //! What the integration tests of the other crates share: run a program with files, a real Consul,
 //! etcd and Prometheus on free ports, an HTTP server that answers as told, a small HTTP client,
-//! a load of requests of which each is counted, and waiting; and networks of hosts, with clusters in them, that can be cut.
+//! an address that swallows what is sent, a load of requests of which each is counted, and waiting;
+//! and networks of hosts, with clusters in them, that can be cut.
 //!
 //! # Theory of operation
 //!
@@ -40,6 +41,7 @@ mod runtime;
 mod script;
 mod server;
 mod stub;
+mod swallower;
 mod tree;
 mod wait;
 
@@ -57,6 +59,7 @@ pub use runtime::{Pending, Runtime};
 pub use script::write_script;
 pub use server::Server;
 pub use stub::HttpStub;
+pub use swallower::Swallower;
 pub use wait::{Observation, wait_until};
 
 /// [`Program`] by the name that the init program's tests use.

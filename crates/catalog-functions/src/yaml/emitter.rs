@@ -403,7 +403,8 @@ fn sorted(mut entries: Vec<(&str, Value)>) -> Vec<(&str, Value)> {
     all
 }
 
-/// The order of keys, as Go's library has it, which is none in corners: letters after what is none, and numbers within them as numbers.
+/// The order of keys, as Go's library has it, which is none in corners: letters after what is none,
+/// and numbers within them as numbers.
 fn natural(a: &str, b: &str) -> Ordering {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let Some(at) = a.iter().zip(&b).position(|(a, b)| a != b) else {

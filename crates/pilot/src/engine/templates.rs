@@ -6,6 +6,7 @@
 //! begins when the old one has put its things away, so that two never write one file.
 
 mod orders;
+mod rendering;
 #[cfg(test)]
 mod tests;
 
@@ -18,36 +19,29 @@ use std::{
 
 use catalog::Catalog;
 use config::{
-    Command, Config, LogLevel,
-    job::{Frequency, JobId, Lines, Streams, TemplateEvent, Trigger, When},
-    template::{Check, TemplateId},
+    Config,
+    job::{Frequency, JobId, TemplateEvent, Trigger, When},
+    template::TemplateId,
 };
 use control::wire;
 use process::{ExitStatus, Pid, Tail};
-use render::{Opening, Outcome, Renderer};
-use tokio::task::{JoinHandle, JoinSet};
+use render::{Opening, Outcome};
+use tokio::task::JoinHandle;
 
-use super::{
-    Engine,
-    program::{Place, Program},
-    until,
-};
+use super::{Engine, until};
 use crate::{
     environment::Environment,
     machine::{Input, JobView, State as JobState},
 };
 use orders::Orders;
 pub(crate) use orders::faults;
+use rendering::{Rendering, program};
 
 /// After this long the log tells what templates still wait for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a template waits for whose source is being read.
 const UNREAD: &str = "the templates' sources are being read";
-
-/// How long after the exit of a check its last words may still be on their way (or be held up by a
-/// descendant that has inherited its streams).
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// All templates of one configuration.
 pub(super) struct Templates {
@@ -108,29 +102,6 @@ enum Stage {
     Rendering(Box<Rendering>),
 }
 
-/// A renderer and the checks of its candidates.
-struct Rendering {
-    renderer: Renderer,
-    trials: BTreeMap<TemplateId, Trial>,
-    /// Why candidates were refused, as soon as their checks have said all.
-    reasons: JoinSet<(TemplateId, String)>,
-    /// When the log is told what is still missing.
-    patience: Option<Instant>,
-}
-
-/// The check of a candidate.
-struct Trial {
-    check: Pid,
-    candidate: PathBuf,
-    destination: PathBuf,
-    /// What it has said.
-    said: Tail,
-    /// How long it may take.
-    timeout: Duration,
-    /// When its time is up; `None` once it was.
-    until: Option<Instant>,
-}
-
 /// What a template has come to.
 pub(super) enum News {
     /// Its file is as it should be.
@@ -174,7 +145,7 @@ impl Templates {
         let Stage::Rendering(rendering) = std::mem::replace(&mut self.stage, Stage::Still) else {
             return Vec::new();
         };
-        let Rendering { renderer, trials, .. } = *rendering;
+        let (renderer, checks) = rendering.end();
         for (index, state) in self.states.iter_mut().enumerate() {
             state.standing = renderer.standing(render::TemplateId(index));
         }
@@ -182,7 +153,7 @@ impl Templates {
         let task = tokio::task::spawn_blocking(move || renderer.close());
         let heirs = (0..self.states.len()).map(|index| (index, TemplateId(index))).collect();
         self.clearing = Some(Clearing { task, heirs });
-        trials.into_values().map(|trial| trial.check).collect()
+        checks
     }
 
     /// Whatever was here has put its things away: a second at most.
@@ -274,12 +245,8 @@ impl Templates {
 
     /// The check of a candidate has ended.
     pub(super) fn tried(&mut self, id: TemplateId, check: Pid, status: ExitStatus) {
-        let Stage::Rendering(rendering) = &mut self.stage else { return };
-        // That of a candidate of an earlier renderer is not its.
-        if rendering.trials.get(&id).is_some_and(|trial| trial.check == check)
-            && let Some(trial) = rendering.trials.remove(&id)
-        {
-            rendering.judge(id, trial, status);
+        if let Stage::Rendering(rendering) = &mut self.stage {
+            rendering.tried(id, check, status);
         }
     }
 
@@ -317,12 +284,7 @@ impl Templates {
                     for (index, state) in self.states.iter().enumerate() {
                         renderer.assume(render::TemplateId(index), &state.standing);
                     }
-                    self.stage = Stage::Rendering(Box::new(Rendering {
-                        renderer,
-                        trials: BTreeMap::new(),
-                        reasons: JoinSet::new(),
-                        patience: Instant::now().checked_add(PATIENCE),
-                    }));
+                    self.stage = Stage::Rendering(Box::new(Rendering::new(renderer)));
                 }
                 Err(error) => {
                     self.stage = Stage::Still;
@@ -333,71 +295,6 @@ impl Templates {
         match &mut self.stage {
             Stage::Rendering(rendering) => rendering.next().await,
             _ => std::future::pending().await,
-        }
-    }
-}
-
-impl Rendering {
-    async fn next(&mut self) -> News {
-        loop {
-            let due = self.trials.values().filter_map(|trial| trial.until).min();
-            tokio::select! {
-                event = self.renderer.next() => match event {
-                    render::Event::Rendered(id, outcome) => {
-                        return News::Rendered(TemplateId(id.0), outcome);
-                    }
-                    render::Event::Failed(id, why) => return News::Failed(TemplateId(id.0), why),
-                    render::Event::Candidate(id, path) => {
-                        return News::Candidate(TemplateId(id.0), path);
-                    }
-                    // There are none without a file.
-                    render::Event::Printed(..) => {}
-                },
-                Some(reason) = self.reasons.join_next() => {
-                    if let Ok((id, reason)) = reason {
-                        self.renderer.refuse(render::TemplateId(id.0), &reason);
-                    }
-                }
-                now = until(due) => {
-                    let late = self.trials.values_mut().find(|trial| {
-                        trial.until.is_some_and(|until| until <= now)
-                    });
-                    if let Some(trial) = late {
-                        trial.until = None;
-                        return News::Overdue(trial.check);
-                    }
-                }
-                _ = until(self.patience) => {
-                    self.patience = None;
-                    let waiting = self.renderer.waiting().into_iter();
-                    return News::Missing(
-                        waiting.map(|(id, what)| (TemplateId(id.0), what)).collect(),
-                    );
-                }
-            }
-        }
-    }
-
-    fn judge(&mut self, id: TemplateId, trial: Trial, status: ExitStatus) {
-        let Trial { candidate, destination, said, timeout, until, .. } = trial;
-        if until.is_none() {
-            let reason = format!("its check took longer than {timeout:?} and was killed");
-            self.renderer.refuse(render::TemplateId(id.0), &reason);
-        } else if status.success() {
-            self.renderer.accept(render::TemplateId(id.0));
-        } else {
-            self.reasons.spawn(async move {
-                // What has come until then has to do.
-                let _ = tokio::time::timeout(LAST_WORDS, said.finished()).await;
-                let words = said.text().trim().replace('\n', "; ");
-                // It speaks of a file that nobody knows, and that has another name each time; but its
-                // lines are not those of the file that stands.
-                let candidate = candidate.display().to_string();
-                let words =
-                    words.replace(&candidate, &format!("the new {}", destination.display()));
-                let separator = if words.is_empty() { "" } else { ": " };
-                (id, format!("its check {status}{separator}{words}"))
-            });
         }
     }
 }
@@ -526,16 +423,8 @@ impl Engine {
         let program = program(&template.name, check, candidate, &said);
         match self.children.try_candidate(id, &program, &self.environment) {
             Ok(pid) => {
-                let until = Instant::now().checked_add(check.timeout);
-                let trial = Trial {
-                    check: pid,
-                    candidate: candidate.to_owned(),
-                    destination: template.destination.clone(),
-                    said,
-                    timeout: check.timeout,
-                    until,
-                };
-                rendering.trials.insert(id, trial);
+                let check = (pid, check.timeout);
+                rendering.try_candidate(template, (id, candidate), check, said);
             }
             Err(error) => {
                 let reason = format!("its check cannot be started: {error}");
@@ -543,16 +432,4 @@ impl Engine {
             }
         }
     }
-}
-
-/// The check of a candidate; it runs as we do.
-fn program(template: &str, check: &Check, candidate: &Path, said: &Tail) -> Program {
-    let Check { command, .. } = check;
-    let mut args = command.args.clone();
-    args.push(candidate.display().to_string());
-    let command = Command { program: command.program.clone(), args };
-    let streams =
-        Streams::Logged { stdout: LogLevel::Info, stderr: LogLevel::Info, lines: Lines::Text };
-    let name = format!("template.{template}");
-    Program::new(&name, &command, streams, &Arc::new(Place::default()), Some(said))
 }

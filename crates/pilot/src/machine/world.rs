@@ -1,7 +1,9 @@
 //! A world for the machine to act in: virtual time, processes that exit when they please, a
 //! catalog that answers late. It checks at every step what must never happen.
 
+mod elections;
 mod judged;
+mod succession;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,16 +14,14 @@ use std::{
 use config::{
     Config, Generation,
     election::ElectionId,
-    job::{Announce, ElectionEvent, Health, JobEvent, JobId, Notice, Role, TemplateEvent, Trigger},
+    job::{Announce, ElectionEvent, Health, JobEvent, JobId, Notice, Role, Trigger},
 };
 use process::ExitStatus;
 
 use judged::Judged;
 
 pub(super) use super::samples::{configuration, election, health, job, on, service};
-use super::{
-    Action, Check, CheckRun, Deregistration, Input, Machine, Maintenance, Notified, Reason, Verdict,
-};
+use super::{Action, Check, CheckRun, Deregistration, Input, Machine, Notified, Reason, Verdict};
 
 /// How one process behaves.
 #[derive(Clone, Copy, Debug)]
@@ -249,101 +249,6 @@ impl World {
         }
     }
 
-    /// Makes room for the next configuration, if there is one and it can be.
-    fn retire(&mut self) {
-        if self.machine.can_retire()
-            && let Some(next) = self.next.take()
-        {
-            let actions = self.machine.retire(next, self.now);
-            self.cut = self.machine.limits.hooks;
-            for action in actions {
-                self.act(action);
-            }
-        }
-    }
-
-    /// The next configuration comes into force; what is not kept has left.
-    fn succeed(&mut self) {
-        self.cut = None;
-        let seen = |_| Some(super::Instances::Some);
-        let rendered = |_| vec![TemplateEvent::Changed];
-        let (machine, kept) = self.machine.succeed(seen, rendered, self.now).expect("a successor");
-        let (old, new) = (Arc::clone(&self.config), Arc::clone(machine.config()));
-        let place = |id: JobId| kept.new_place(id);
-        let left: Vec<_> = self.running.keys().filter(|id| place(**id).is_none()).collect();
-        assert!(left.is_empty(), "replaced while {left:?} run");
-        let left: Vec<_> = self.checking.keys().filter(|id| place(**id).is_none()).collect();
-        assert!(left.is_empty(), "replaced while the checks of {left:?} run");
-        let listed = |id: &&JobId| place(**id).is_none() && !self.withdrawn.contains(*id);
-        let left: Vec<_> = self.registered.iter().filter(listed).collect();
-        assert!(left.is_empty(), "replaced while {left:?} are in the catalog");
-        fn moved<T: Clone>(
-            map: &BTreeMap<JobId, T>,
-            place: impl Fn(JobId) -> Option<JobId>,
-        ) -> BTreeMap<JobId, T> {
-            map.iter().filter_map(|(id, value)| Some((place(*id)?, value.clone()))).collect()
-        }
-        let moved_set = |set: &BTreeSet<JobId>| set.iter().filter_map(|id| place(*id)).collect();
-        let left: Vec<_> = self.marked.iter().filter(|id| place(**id).is_none()).collect();
-        assert!(left.is_empty(), "replaced while {left:?} are marked");
-        let election =
-            |id: ElectionId| kept.elections().find(|(old, _)| *old == id).map(|(_, new)| new);
-        for left in self.standing.iter().chain(&self.resigning) {
-            assert!(election(*left).is_some(), "replaced while we stand in {left:?}");
-        }
-        let elections = |set: &BTreeSet<ElectionId>| -> BTreeSet<ElectionId> {
-            set.iter().filter_map(|id| election(*id)).collect()
-        };
-        self.standing = elections(&self.standing);
-        self.resigning = elections(&self.resigning);
-        self.leading = elections(&self.leading);
-        self.demoted =
-            self.demoted.iter().filter_map(|(id, at)| Some((election(*id)?, *at))).collect();
-        self.given_up = elections(&self.given_up);
-        self.departing = moved(&self.departing, place);
-        self.told = moved(&self.told, place);
-        self.terminated.clear();
-        self.running = moved(&self.running, place);
-        self.checking = moved(&self.checking, place);
-        self.judged = moved(&self.judged, place);
-        self.recycled = moved(&self.recycled, |id| {
-            let name = &old.jobs[id.0].name;
-            new.jobs.iter().position(|job| job.name == *name).map(JobId)
-        });
-        self.registered = moved_set(&self.registered);
-        self.withdrawn = moved_set(&self.withdrawn);
-        self.marked = moved_set(&self.marked);
-        self.killed = moved_set(&self.killed);
-        let schedule = std::mem::take(&mut self.schedule);
-        self.schedule = schedule
-            .into_iter()
-            .filter_map(|(at, due)| {
-                let due = match due {
-                    Due::Exit(id, status) => Due::Exit(place(id)?, status),
-                    Due::CheckEnd(id, run, verdict) => Due::CheckEnd(place(id)?, run, verdict),
-                    Due::Deregistered(id, number, notified) => {
-                        Due::Deregistered(place(id)?, number, notified)
-                    }
-                    Due::Resigned(id) => Due::Resigned(election(id)?),
-                    other => other,
-                };
-                Some((at, due))
-            })
-            .collect();
-        // Counts are those of the jobs of that name.
-        let namesake = |id: JobId| {
-            let name = &old.jobs[id.0].name;
-            new.jobs.iter().position(|job| job.name == *name).map(JobId)
-        };
-        self.spawns = moved(&self.spawns, namesake);
-        self.checks = moved(&self.checks, namesake);
-        self.published.clear();
-        self.config = new;
-        self.machine = machine;
-        self.reloads += 1;
-        self.input(Input::Start);
-    }
-
     pub(super) fn input(&mut self, input: Input) {
         for action in self.machine.on(input, self.now) {
             self.act(action);
@@ -480,12 +385,7 @@ impl World {
                 self.marked.insert(job);
                 self.departs(job, number);
             }
-            Action::Stand(election) => {
-                assert!(!self.stopping, "candidate for {election:?} while everything stops");
-                assert!(!self.resigning.contains(&election), "{election:?} has not been left yet");
-                assert!(self.standing.insert(election), "candidate for {election:?} twice");
-                self.given_up.remove(&election);
-            }
+            Action::Stand(election) => self.stands(election),
             Action::Resign(election) => self.resigns(election),
             Action::Published(event) => self.hear(event),
             Action::Retired => self.succeed(),
@@ -539,24 +439,6 @@ impl World {
                 assert!(time >= drain.time, "{job:?} is signalled {time:?} after its users know");
             }
         }
-    }
-
-    fn resigns(&mut self, election: ElectionId) {
-        assert!(self.standing.remove(&election), "{election:?} was not stood in");
-        assert!(!self.leading.contains(&election), "the elected one gives way without `demoted`");
-        let late = self.is_late();
-        let patient = |at: &Instant| self.now - *at < Duration::from_secs(10);
-        let given_up = self.given_up.contains(&election);
-        if !late && given_up && self.demoted.get(&election).is_some_and(patient) {
-            let demoted = self.demoted[&election];
-            let mut hooks = self.hooks_of(Trigger::Election(election, ElectionEvent::Demoted));
-            hooks.retain(|job| self.running[job] >= demoted);
-            assert!(hooks.is_empty(), "{election:?} is left before {hooks:?} have ended");
-        }
-        let late = self.draw().lives.unwrap_or_default().min(Duration::from_secs(1));
-        self.resigning.insert(election);
-        self.resignations.push((self.now - self.begin, election));
-        self.schedule.push((self.now + late, Due::Resigned(election)));
     }
 
     fn spawn(&mut self, job: JobId) {
@@ -617,24 +499,8 @@ impl World {
                 "{job:?} has stopped twice"
             );
         }
-        match event {
-            Trigger::Election(election, ElectionEvent::Elected) => {
-                assert!(self.standing.contains(&election), "elected without being a candidate");
-                assert!(self.leading.insert(election), "elected twice");
-                assert!(!self.stopping, "elected while everything stops");
-                let on = self.machine.maintenance() == Maintenance::On;
-                assert!(!on, "elected during maintenance");
-            }
-            Trigger::Election(election, ElectionEvent::Demoted) => {
-                assert!(self.leading.remove(&election), "demoted without having been elected");
-                self.demoted.insert(election, self.now);
-                if self.lost == Some(election) {
-                    self.given_up.remove(&election);
-                } else {
-                    self.given_up.insert(election);
-                }
-            }
-            _ => {}
+        if let Trigger::Election(election, event) = event {
+            self.turns(election, event);
         }
         self.published.push((self.now - self.begin, event));
     }

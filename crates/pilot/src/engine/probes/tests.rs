@@ -9,6 +9,7 @@ use std::{
 };
 
 use config::job::{HttpPlace, HttpProbe, Streams};
+use testkit::Swallower;
 
 use super::*;
 
@@ -146,26 +147,11 @@ fn a_check_without_a_timeout_takes_no_longer_than_until_the_next_one() {
     assert_eq!(runtime.block_on(found), Ok(Err(words)));
 }
 
-/// An address that swallows what is sent: all connections that it takes wait to be accepted.
-fn swallower() -> (u16, impl Sized) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let _runtime = runtime.enter();
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let listener = socket.listen(0).unwrap().into_std().unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut queue = Vec::new();
-    let wait = Duration::from_millis(100);
-    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, wait) {
-        queue.push(stream);
-    }
-    (address.port(), (listener, queue))
-}
-
 /// With a clock that goes as fast as everybody waits.
 #[test]
 fn a_check_has_its_whole_timeout_to_connect() {
-    let (port, _queue) = swallower();
+    let swallower = Swallower::start();
+    let port = swallower.port();
     let place = |host: &str| HttpProbe {
         place: HttpPlace::Http { host: host.into(), port },
         path: "/".into(),
