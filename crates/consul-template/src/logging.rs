@@ -1,10 +1,14 @@
-//! Our log: lines on stderr, `[WARN] text`, by the output thread, so that whoever reads them never
+//! Our log: lines on stderr, a time and `[WARN] text`, by the output thread, so that whoever reads them never
 //! delays us.
 
-use std::{io, sync::OnceLock, time::Duration};
+use std::{
+    io,
+    sync::OnceLock,
+    time::{Duration, SystemTime},
+};
 
 use log::{Level, LevelFilter, Metadata, Record};
-use process::{LineFormat, Output, Pid, Sink, Source};
+use process::{LineFormat, Output, Pid, Sink, Source, timestamp};
 
 /// How long we wait at the end for a reader that takes nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -38,7 +42,8 @@ pub(crate) fn finish(output: &Output) {
 impl log::Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         // Libraries may say what is wrong; their chatter is not ours.
-        let ours = ["consul_template", "render", "catalog", "consul", "etcd", "process"];
+        let ours =
+            ["consul_template", "render", "catalog", "consul", "etcd", "process", "registry"];
         let target = metadata.target();
         let crate_name = target.split("::").next().unwrap_or(target);
         metadata.level() <= Level::Warn || ours.contains(&crate_name)
@@ -50,7 +55,8 @@ impl log::Log for Logger {
                 Level::Error => "ERR",
                 level => level.as_str(),
             };
-            self.0.write(format!("[{name}] {}\n", record.args()).as_bytes());
+            let time = timestamp(SystemTime::now());
+            self.0.write(format!("{time} [{name}] {}\n", record.args()).as_bytes());
         }
     }
 

@@ -17,6 +17,8 @@ const MESSAGE: usize = 200;
 pub struct Health {
     /// At least one.
     endpoints: Vec<Endpoint>,
+    /// `host:port`, as the server knows itself.
+    authority: String,
 }
 
 /// What a server says.
@@ -29,12 +31,14 @@ pub enum Serving {
 }
 
 impl Health {
-    /// Reads the certificates; nothing is sent.
+    /// Reads the certificates; nothing is sent. All addresses are those of `authority`, the
+    /// `host:port` that the server is asked as.
     ///
     /// # Errors
     /// As [`Client::build`](crate::Client::build)'s.
-    pub fn build(addresses: &[Address]) -> Result<Self, BuildError> {
-        Ok(Health { endpoints: endpoint::build(addresses, Protocol::Http2)? })
+    pub fn build(addresses: &[Address], authority: &str) -> Result<Self, BuildError> {
+        let endpoints = endpoint::build(addresses, Protocol::Http2)?;
+        Ok(Health { endpoints, authority: authority.to_owned() })
     }
 
     /// Asks about a service; an empty name is the server as a whole. The first address that can be
@@ -46,12 +50,11 @@ impl Health {
         let until = Instant::now() + deadline;
         let asked = async {
             let (endpoint, mut stream) = self.connect(until).await.map_err(Error::Unreachable)?;
-            let host = endpoint.host_header();
             let headers = [
                 (":method", "POST"),
                 (":scheme", endpoint.scheme()),
                 (":path", "/grpc.health.v1.Health/Check"),
-                (":authority", host.to_str().unwrap_or("localhost")),
+                (":authority", self.authority.as_str()),
                 ("content-type", "application/grpc"),
                 ("te", "trailers"),
             ];

@@ -59,8 +59,12 @@ fn python() -> PathBuf {
     python
 }
 
+/// As what servers are asked: not by their addresses.
+const AUTHORITY: &str = "shop.example:50051";
+
 fn plain(port: u16) -> Health {
-    Health::build(&[Address::Http { host: "127.0.0.1".into(), port }]).unwrap()
+    let addresses = [Address::Http { host: "127.0.0.1".into(), port }];
+    Health::build(&addresses, AUTHORITY).unwrap()
 }
 
 fn no(text: &str) -> Result<Serving, Error> {
@@ -104,7 +108,7 @@ async fn a_real_server_is_understood_over_tls() {
     let _server = Real::start(port, &[&key, &cert]);
     let tls = Tls { ca_file: Some(cert), ..Tls::default() };
     let address = Address::Https { host: "127.0.0.1".into(), port, tls };
-    let health = Health::build(&[address]).unwrap();
+    let health = Health::build(&[address], AUTHORITY).unwrap();
     assert_eq!(health.check("ready", LONG).await, Ok(Serving::Yes));
     assert_eq!(health.check("tired", LONG).await, no("NOT_SERVING"));
     // Without TLS it breaks off.
@@ -160,6 +164,8 @@ async fn told(bytes: Vec<u8>) -> (Result<Serving, Error>, Vec<u8>) {
         while !asked[..length].ends_with(&end) {
             length += stream.read(&mut asked[length..]).await.unwrap();
         }
+        let authority = AUTHORITY.as_bytes();
+        assert!(asked.windows(authority.len()).any(|part| part == authority));
         let _ = stream.write_all(&bytes).await;
         let mut said = Vec::new();
         let _ = stream.shutdown().await;

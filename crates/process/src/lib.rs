@@ -45,6 +45,7 @@ mod place;
 mod program;
 mod source;
 mod spec;
+mod time;
 
 pub use capture::Capture;
 pub use children::Processes;
@@ -57,3 +58,4 @@ pub use output::{LineFormat, Output, Sink};
 pub use program::locate;
 pub use source::{Source, Tail, Traffic};
 pub use spec::{Group, Spec, Streams};
+pub use time::{Clock, timestamp};

@@ -20,6 +20,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
     let reachability = shared.catalog.reachability().clone();
     let mut requests = JoinSet::new();
     let mut look: Option<AbortHandle> = None;
+    // Since the look before.
+    let mut recoveries = reachability.recoveries();
     let mut end = None;
     loop {
         let plan = {
@@ -44,6 +46,17 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 let request = shared.candidate().take(shared.clock.now());
                 let Some(request) = request else { continue };
                 let looks = matches!(request, Request::Look(..));
+                // An index from before an outage: the registry may be another one, that has come as
+                // far or not, and would be silent about who holds the lock there.
+                let request = match request {
+                    Request::Look(_, round) if recoveries.has_changed().unwrap_or(true) => {
+                        Request::Look(None, round)
+                    }
+                    request => request,
+                };
+                if looks {
+                    recoveries.mark_unchanged();
+                }
                 let sent = requests.spawn(send(Arc::clone(&shared), turn, request));
                 if looks && let Some(old) = look.replace(sent) {
                     // Of a round that is over.

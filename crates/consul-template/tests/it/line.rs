@@ -2,7 +2,7 @@
 
 use testkit::Program;
 
-use crate::support::{program, run};
+use crate::support::{program, run, without_times};
 
 #[test]
 fn help_and_version() {
@@ -108,7 +108,8 @@ fn what_is_wrong_is_said() {
             .arg("-once")
             .args(line);
         let (code, finished) = run(&program);
-        let error = finished.stderr.replace(&program.dir().display().to_string(), "FOLDER");
+        let error =
+            without_times(&finished.stderr).replace(&program.dir().display().to_string(), "FOLDER");
         told.push_str(&format!(
             "$ consul-template {}\n{error}exit code {code}\n\n",
             line.join(" ")

@@ -4,7 +4,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use testkit::Program;
 
-use crate::support::{program, run};
+use crate::support::{program, run, without_times};
 
 /// All that a file can say, in the forms of the original's documentation.
 const EVERYTHING: &str = r#"
@@ -87,7 +87,7 @@ fn everything_at_once() {
         .file("folder/out", "0\n");
     let (code, finished) = run(&program);
     assert_eq!(code, 0, "{}", finished.stderr);
-    insta::assert_snapshot!(finished.stderr);
+    insta::assert_snapshot!(without_times(&finished.stderr));
     let read = |name: &str| std::fs::read_to_string(program.path(name)).unwrap();
     assert_eq!(read("folder/out"), "1\n");
     assert_eq!(read("folder/out.bak"), "0\n");
@@ -162,7 +162,8 @@ fn what_is_wrong_is_said() {
             .file("in", "x")
             .args(["-once", "-config", "c.hcl"]);
         let (code, finished) = run(&program);
-        told.push_str(&format!("{settings}\n---\n{}exit code {code}\n\n", finished.stderr));
+        let error = without_times(&finished.stderr);
+        told.push_str(&format!("{settings}\n---\n{error}exit code {code}\n\n"));
     }
     insta::assert_snapshot!(told);
 }

@@ -36,6 +36,17 @@ pub(crate) fn stop(running: &mut Running) -> (i32, Finished) {
     end(running)
 }
 
+/// What was logged, without the times that stand before it (and must).
+#[track_caller]
+pub(crate) fn without_times(log: &str) -> String {
+    let bare = |line: &str| {
+        let time = line.get(..25).filter(|time| time.ends_with("Z ") && time.starts_with("20"));
+        assert!(time.is_some() || !line.starts_with('['), "no time in {line:?}");
+        format!("{}\n", time.map_or(line, |time| line.strip_prefix(time).unwrap()))
+    };
+    log.lines().map(bare).collect()
+}
+
 /// Waits until a file of the folder has this text.
 #[track_caller]
 pub(crate) fn await_file(running: &Running, name: &str, text: &str) {

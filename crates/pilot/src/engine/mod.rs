@@ -41,7 +41,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     environment::Environment,
-    event, logging,
+    event,
     machine::{Action, Input, Instances, Machine, Urgency},
     signals::{Received, Signals},
     telemetry::{Endpoint, Metrics},
@@ -408,7 +408,7 @@ impl Engine {
         self.count_event(event);
         self.events.publish(|| {
             let (source, event) = event::words(event, self.machine.config());
-            let time = logging::timestamp(std::time::SystemTime::now());
+            let time = process::timestamp(std::time::SystemTime::now());
             wire::Event { time, source, event: event.to_owned() }
         });
         match event {

@@ -10,13 +10,12 @@ use config::{
     watch::{Subject, WatchId},
 };
 use control::wire;
-use process::ExitStatus;
+use process::{ExitStatus, timestamp};
 use serde_json::{Value, json};
 
 use super::{Engine, watches::Seen};
 use crate::{
     event,
-    logging::timestamp,
     machine::{Candidate, JobView, Maintenance, State},
 };
 

@@ -2,9 +2,9 @@
 
 use config::LogFormat;
 use log::Level;
-use process::Pid;
+use process::{Clock, Pid};
 
-use super::{structured::Entry, time::Clock};
+use super::structured::Entry;
 
 /// One line, ours or a child's.
 pub(super) struct Line<'a> {

@@ -2,9 +2,6 @@
 
 mod format;
 mod structured;
-mod time;
-
-pub(crate) use time::timestamp;
 
 use std::{
     io,
@@ -13,7 +10,7 @@ use std::{
 
 use config::{LogFormat, LogLevel, LogOutput, Logging};
 use log::{Level, LevelFilter, Metadata, Record};
-use process::{LineFormat, Output, Pid, Sink, Source};
+use process::{Clock, LineFormat, Output, Pid, Sink, Source};
 
 use format::Line;
 use structured::Entry;
@@ -65,7 +62,7 @@ fn sink(logging: &Logging) -> Sink {
 }
 
 fn lines(logging: &Logging) -> Box<dyn LineFormat> {
-    let clock = time::Clock::default();
+    let clock = Clock::default();
     Box::new(ChildLines { format: logging.format, level: filter(logging.level), clock })
 }
 
@@ -86,7 +83,17 @@ fn filter(least: LogLevel) -> LevelFilter {
 impl log::Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         // Libraries may say what is wrong; their chatter is not ours.
-        let ours = ["pilot", "containerpilot", "catalog", "process", "config"];
+        let ours = [
+            "pilot",
+            "containerpilot",
+            "catalog",
+            "config",
+            "consul",
+            "etcd",
+            "process",
+            "registry",
+            "render",
+        ];
         let target = metadata.target();
         let crate_name = target.split("::").next().unwrap_or(target);
         metadata.level() <= Level::Warn || ours.contains(&crate_name)
@@ -99,7 +106,7 @@ impl log::Log for Logger {
             let message = message.as_bytes();
             let line = Line { level: record.level(), child: None, message, entry: None };
             let format = *self.format.lock().unwrap_or_else(PoisonError::into_inner);
-            line.write(format, &mut time::Clock::default(), &mut out);
+            line.write(format, &mut Clock::default(), &mut out);
             self.output.write(&out);
         }
     }
@@ -111,7 +118,7 @@ impl log::Log for Logger {
 struct ChildLines {
     format: LogFormat,
     level: LevelFilter,
-    clock: time::Clock,
+    clock: Clock,
 }
 
 impl LineFormat for ChildLines {

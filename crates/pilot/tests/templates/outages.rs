@@ -71,7 +71,7 @@ fn one_that_returns_empty_is_not_believed_below_the_minimum() {
     let mut consul = Consul::start();
     register(&consul, [1, 2, 3]);
     let fields = json!({ "minimum": { "web": 2 }, "shrinkAfter": "1h" });
-    let run = start(&program(&consul.address(), PLACES, &fields, &[]));
+    let mut run = start(&program(&consul.address(), PLACES, &fields, &[]));
     await_file(&run, &places([1, 2, 3]));
     // One less is well.
     consul.deregister("web-3");
@@ -88,6 +88,7 @@ fn one_that_returns_empty_is_not_believed_below_the_minimum() {
     stands(&run, &places([1, 2]), Duration::from_secs(1));
     register(&consul, [8]);
     await_file(&run, &places([7, 8]));
+    run.wait_for_line("template places: service \"web\" has 2 passing instances again");
     await_journal(&run, &["changed", "changed", "failed", "changed"]);
 }
 

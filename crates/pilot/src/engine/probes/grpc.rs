@@ -35,8 +35,10 @@ impl Grpc {
                 Address::Https { host, port, tls }
             }
         };
-        let server = Health::build(&each(name, address)).map_err(|error| error.to_string())?;
-        Ok(Grpc { server, service: service.to_owned(), place: authority(name, port) })
+        let place = authority(name, port);
+        let server = Health::build(&each(name, address), &place);
+        let server = server.map_err(|error| error.to_string())?;
+        Ok(Grpc { server, service: service.to_owned(), place })
     }
 
     pub(super) fn place(&self) -> &str {

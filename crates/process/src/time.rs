@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A time as RFC 3339.
-pub(crate) fn timestamp(at: SystemTime) -> String {
+pub fn timestamp(at: SystemTime) -> String {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut text = Vec::new();
     Clock::default().at(since.as_secs(), since.subsec_millis(), &mut text);
@@ -13,14 +13,14 @@ pub(crate) fn timestamp(at: SystemTime) -> String {
 /// Formats the current time. Children write many lines a second, so the text of the last second
 /// is kept.
 #[derive(Default)]
-pub(super) struct Clock {
+pub struct Clock {
     second: Option<u64>,
     text: Vec<u8>,
 }
 
 impl Clock {
     /// Appends the current time.
-    pub(super) fn now(&mut self, out: &mut Vec<u8>) {
+    pub fn now(&mut self, out: &mut Vec<u8>) {
         // A clock before 1970 is shown as 1970.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.at(since.as_secs(), since.subsec_millis(), out);
