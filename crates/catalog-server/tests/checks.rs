@@ -159,14 +159,18 @@ fn grpc_checks_ask_for_health() {
         {"CheckID": "other", "GRPC": format!("{}/other", health.1), "Interval": EVERY},
         {"CheckID": "http1", "GRPC": stub.address(), "Interval": EVERY, "Timeout": "2s"},
         {"CheckID": "nobody", "GRPC": "127.0.0.1:1", "Interval": EVERY},
+        {"CheckID": "nowhere", "GRPC": "localhost", "Interval": EVERY},
     ]);
     catalog.register(json!({"Name": "db", "Checks": checks}));
     catalog.until("server", "passing");
     catalog.until("db", "passing");
     assert_eq!(output(&catalog, "db"), format!("gRPC check {}/db: success", health.1));
-    for (check, part) in
-        [("other", "NotFound desc = unknown service"), ("nobody", "refused"), ("http1", "")]
-    {
+    for (check, part) in [
+        ("other", "status 5 (NOT_FOUND): unknown service"),
+        ("http1", "what answers does not speak HTTP/2"),
+        ("nobody", "127.0.0.1:1: Connection refused"),
+        ("nowhere", "\"localhost\" is no address: want \"host:port\""),
+    ] {
         wait_until(&format!("{check} has failed"), SOON, || {
             let output = output(&catalog, check);
             if !output.is_empty() && output.contains(part) { Ok(()) } else { Err(output) }
@@ -176,7 +180,7 @@ fn grpc_checks_ask_for_health() {
     // NOT_SERVING
     health.0.store(2, Ordering::SeqCst);
     catalog.until("db", "critical");
-    assert!(output(&catalog, "db").contains("didn't report service healthy"));
+    assert!(output(&catalog, "db").contains("NOT_SERVING"));
     health.0.store(1, Ordering::SeqCst);
     catalog.until("db", "passing");
 }
