@@ -9,7 +9,8 @@ use super::table::{GROUPS, all};
 
 const ABOUT: &str = "\
 containerpilot starts an application in its container, waits for what it depends on, checks its
-health, registers it in a catalog, reacts to changes there, and stops everything in order.
+health, registers it in a catalog, reacts to changes there, renders files from it, and stops
+everything in order.
 ";
 
 const USAGE: &str = "containerpilot [flags] [application [arguments...]]";
@@ -33,9 +34,14 @@ const EXAMPLE: &str = "  {
       name: 'app',
       exec: 'python3 -m http.server 8080',
       port: 8080,
-      health: { exec: 'wget -q -O /dev/null http://localhost:8080/', interval: 5, ttl: 15 },
+      health: { http: 'http://localhost:8080/', interval: 5, ttl: 15 },
     }],
   }
+";
+
+const LINK: &str = "\
+Called through a link whose name begins with consul-template it is the program of that
+name, for scripts that call it: consul-template -help.
 ";
 
 /// `-help`.
@@ -45,8 +51,9 @@ pub(crate) fn help() -> String {
     text.push_str(&flags::describe(&GROUPS));
     text.push_str(
         "\nEverything after the first word that is no flag belongs to the application (1.x/2.x\n\
-         configurations; in a 3.x one the application is a job).\n\nsignals:\n",
+         configurations; in a 3.x one the application is a job).\n\n",
     );
+    let _ = write!(text, "{LINK}\nsignals:\n");
     for (signal, effect) in SIGNALS {
         let _ = writeln!(text, "  {signal:<17} {effect}");
     }
@@ -69,11 +76,12 @@ pub(crate) fn manual() -> String {
          containerpilot \\- lets any application operate itself inside its container\n\
          .SH SYNOPSIS\n.B containerpilot\n[flags] [application [arguments...]]\n\
          .SH DESCRIPTION\n{}.PP\nFlags are written {} or {}, with one dash or two. Everything \
-         after the first word that is no flag belongs to the application.\n",
+         after the first word that is no flag belongs to the application.\n.PP\n{}",
         env!("CARGO_PKG_VERSION"),
         roff(ABOUT),
         roff("-flag value"),
         roff("-flag=value"),
+        roff(LINK),
     );
     for group in &GROUPS {
         let _ = writeln!(page, ".SH \"{}\"", group.title.to_uppercase());
