@@ -115,6 +115,8 @@ fn render(arguments: Arguments) -> Result<u8, (u8, String)> {
     let ended = runtime.block_on(async {
         Ok(Runner::start(arguments, surroundings, plan, signals, &output)?.run().await)
     });
+    // A lookup of a name that hangs must not keep us.
+    runtime.shutdown_background();
     logging::finish(&output);
     ended
 }

@@ -45,6 +45,8 @@ pub(crate) struct Runner {
     rendered: Vec<bool>,
     /// When to say what is missing.
     complaint: Option<Instant>,
+    /// The same, when all was rendered and something is not there any more.
+    lack: Option<Instant>,
     ending: Option<Ending>,
     pid_file: Option<PidFile>,
 }
@@ -86,6 +88,7 @@ impl Runner {
             beside,
             rendered,
             complaint: Some(later(Instant::now(), PATIENCE)),
+            lack: None,
             ending: None,
             pid_file,
         })
@@ -198,6 +201,8 @@ impl Runner {
                     self.end(exit::RENDERING, None);
                 }
             }
+            // It is told if it lasts.
+            Event::Lacks(_) => self.lack = Some(later(Instant::now(), PATIENCE)),
             // None of ours is to be judged.
             Event::Candidate(id, _) => {
                 if let Some(renderer) = &mut self.renderer {
@@ -275,27 +280,29 @@ impl Runner {
         let look = self.hooks.is_waiting() || self.is_rendered();
         let look = (look && !self.is_quiet()).then(|| later(Instant::now(), LOOK));
         let beside = self.beside.as_ref().and_then(Beside::deadline);
-        [look, self.hooks.deadline(), beside, self.complaint].into_iter().flatten().min()
+        [look, self.hooks.deadline(), beside, self.complaint, self.lack].into_iter().flatten().min()
     }
 
     fn due(&mut self, now: Instant) {
+        let mut is_late = false;
         self.hooks.due(&self.processes, now);
         if let Some(beside) = &mut self.beside {
             beside.due(&self.processes, now);
         }
-        if self.complaint.take_if(|complaint| *complaint <= now).is_some() {
-            self.complain(now);
+        for moment in [&mut self.complaint, &mut self.lack] {
+            if moment.take_if(|moment| *moment <= now).is_none() {
+                continue;
+            }
+            // While the catalog does not answer that is all there is to say, and it has been said.
+            if self.catalog.reachability().outage().is_some() {
+                *moment = Some(later(now, PATIENCE));
+            } else {
+                is_late = true;
+            }
         }
-    }
-
-    /// Says what is missing. While the catalog does not answer that is all there is to say, and it
-    /// has been said.
-    fn complain(&mut self, now: Instant) {
-        if self.catalog.reachability().outage().is_some() {
-            self.complaint = Some(later(now, PATIENCE));
-            return;
+        if is_late {
+            self.say_what_is_missing();
         }
-        self.say_what_is_missing();
     }
 
     fn say_what_is_missing(&self) {
@@ -355,7 +362,7 @@ impl Runner {
         self.catalog = catalog;
         self.renderer = Some(renderer);
         self.rendered = vec![false; self.plan.templates.len()];
-        self.complaint = Some(later(Instant::now(), PATIENCE));
+        (self.complaint, self.lack) = (Some(later(Instant::now(), PATIENCE)), None);
     }
 
     /// Something that must not fail has failed.

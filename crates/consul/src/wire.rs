@@ -77,11 +77,11 @@ objects! {
     }
 
     struct WeightsIn {
-        needs {
-            "Passing" => passing: i64,
-            "Warning" => warning: i64,
+        needs {}
+        takes {
+            "Passing" => passing: Option<i64>,
+            "Warning" => warning: Option<i64>,
         }
-        takes {}
     }
 
     struct EntryIn {

@@ -323,15 +323,8 @@ fn templates(page: &mut Page, templates: &[TemplateStatus], now: SystemTime) {
             Cell::normal(since),
             Cell::normal(template.destination.as_str()),
         ];
-        Row {
-            cells,
-            below: template
-                .failure
-                .as_ref()
-                .or(missing.as_ref())
-                .map(|words| tail(words))
-                .unwrap_or_default(),
-        }
+        let said = template.failure.iter().chain(&missing);
+        Row { cells, below: said.flat_map(|words| tail(words)).collect() }
     };
     page.table(&TEMPLATES, &templates.iter().map(row).collect::<Vec<_>>());
 }

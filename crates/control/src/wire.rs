@@ -273,7 +273,7 @@ pub struct TemplateStatus {
     pub destination: String,
     /// How that stands.
     pub state: TemplateState,
-    /// Since when the file is as it is; absent if it was never rendered.
+    /// Since when it is so; absent if it was never rendered, and has not failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
     /// What is missing for a new text, if something is: `service "db"`.

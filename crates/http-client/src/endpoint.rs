@@ -11,7 +11,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
 use crate::connection::{Connection, Duplex};
-use crate::{Address, BuildError, Tls, tls};
+use crate::{Address, BuildError, Name, Tls, tls};
 
 /// One server.
 pub(crate) struct Endpoint {
@@ -30,12 +30,12 @@ enum Way {
 /// A literal address needs no resolver, which may hang.
 pub(crate) enum Host {
     Address(IpAddr),
-    Name(String),
+    Name(Name),
 }
 
 impl Host {
     fn new(text: &str) -> Host {
-        text.parse().map_or_else(|_| Host::Name(text.to_owned()), Host::Address)
+        text.parse().map_or_else(|_| Host::Name(Name::new(text)), Host::Address)
     }
 }
 
@@ -100,7 +100,7 @@ impl Endpoint {
         let text = match &self.way {
             Way::Tcp { host: Host::Address(IpAddr::V6(ip)), port, .. } => format!("[{ip}]:{port}"),
             Way::Tcp { host: Host::Address(ip), port, .. } => format!("{ip}:{port}"),
-            Way::Tcp { host: Host::Name(name), port, .. } => format!("{name}:{port}"),
+            Way::Tcp { host: Host::Name(name), port, .. } => format!("{}:{port}", name.host()),
             Way::Unix(_) => "localhost".to_owned(),
         };
         // A name that is no header value does not resolve either; dialling says so.
@@ -162,10 +162,8 @@ async fn tcp(host: &Host, port: u16, time: Duration) -> Result<TcpStream, String
     match host {
         Host::Address(ip) => connect(SocketAddr::new(*ip, port)).await,
         Host::Name(name) => {
-            let found = tokio::net::lookup_host((name.as_str(), port))
-                .await
-                .map_err(|error| format!("the name does not resolve: {error}"))?;
-            let found: Vec<SocketAddr> = found.collect();
+            let found = name.addresses(port).await;
+            let found = found.map_err(|error| format!("the name does not resolve: {error}"))?;
             // One address that swallows packets must leave time for the next.
             let each = time / u32::try_from(found.len().clamp(1, 4)).unwrap_or(1);
             let mut reasons = Vec::new();

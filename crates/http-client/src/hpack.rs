@@ -109,9 +109,42 @@ const BITS: [u8; 257] = [
 ];
 /// The longest code, in bits.
 const LONGEST: u8 = 30;
+/// No header of a health check is longer when it is packed, in bytes: it takes some steps for each
+/// bit, and is unpacked where other things wait.
+const PACKED: usize = 1 << 10;
+/// The bytes by the length of their codes, and at the end the end: in the order of their codes.
+#[expect(clippy::indexing_slicing, reason = "computed by the compiler, which would say so")]
+const BY_LENGTH: [u16; 257] = {
+    let (mut sorted, mut at, mut bits) = ([0; 257], 0, 1);
+    while bits <= LONGEST {
+        let mut symbol = 0;
+        while symbol < BITS.len() {
+            if BITS[symbol] == bits {
+                sorted[at] = symbol as u16;
+                at += 1;
+            }
+            symbol += 1;
+        }
+        bits += 1;
+    }
+    sorted
+};
+/// How many there are of each length.
+#[expect(clippy::indexing_slicing, reason = "computed by the compiler, which would say so")]
+const COUNTS: [u16; 1 + LONGEST as usize] = {
+    let (mut counts, mut symbol) = ([0; 1 + LONGEST as usize], 0);
+    while symbol < BITS.len() {
+        counts[BITS[symbol] as usize] += 1;
+        symbol += 1;
+    }
+    counts
+};
 
 /// Takes a text out of its Huffman code.
 fn unpack(text: &[u8]) -> Option<Vec<u8>> {
+    if text.len() > PACKED {
+        return None;
+    }
     let mut unpacked = Vec::new();
     let mut code = Code::default();
     for byte in text {
@@ -128,16 +161,18 @@ fn unpack(text: &[u8]) -> Option<Vec<u8>> {
 
 /// The bits of a code so far, and where among the codes of that length they are.
 struct Code {
-    bits: u8,
+    bits: usize,
     value: u32,
     /// The first code of that length.
     first: u32,
+    /// How many codes are shorter.
+    shorter: u32,
     ones: bool,
 }
 
 impl Default for Code {
     fn default() -> Self {
-        Code { bits: 0, value: 0, first: 0, ones: true }
+        Code { bits: 0, value: 0, first: 0, shorter: 0, ones: true }
     }
 }
 
@@ -148,17 +183,16 @@ impl Code {
         self.value = self.value << 1 | bit;
         self.first <<= 1;
         self.ones &= bit == 1;
-        if self.bits > LONGEST {
-            return None;
-        }
-        let mut same = (0..).zip(BITS).filter(|(_, bits)| *bits == self.bits);
+        // Longer than any: there is none.
+        let count = u32::from(*COUNTS.get(self.bits)?);
         let nth = self.value.checked_sub(self.first)?;
-        if let Some((symbol, _)) = same.by_ref().nth(usize::try_from(nth).ok()?) {
+        if nth < count {
+            let symbol = BY_LENGTH.get(usize::try_from(self.shorter + nth).ok()?)?;
             // The last one is the end, which no text contains.
-            return u8::try_from(symbol as u16).ok().map(Some);
+            return u8::try_from(*symbol).ok().map(Some);
         }
-        let count = BITS.iter().filter(|bits| **bits == self.bits).count();
-        self.first += u32::try_from(count).ok()?;
+        self.first += count;
+        self.shorter += count;
         Some(None)
     }
 }
@@ -182,6 +216,13 @@ mod tests {
         for wrong in [&[0x64][..], &[0x64, 0x02, 0xff], &[0xff, 0xff, 0xff, 0xff]] {
             assert_eq!(unpack(wrong), None, "{wrong:x?}");
         }
+    }
+
+    /// It could keep its asker busy.
+    #[test]
+    fn what_is_long_is_not_unpacked() {
+        assert!(unpack(&[0; PACKED]).is_some_and(|text| text.len() == PACKED * 8 / 5));
+        assert_eq!(unpack(&[0; PACKED + 1]), None);
     }
 
     #[test]

@@ -32,10 +32,12 @@ mod error;
 pub mod grpc;
 mod hpack;
 mod http2;
+mod names;
 mod tls;
 
 pub use address::Address;
 pub use client::{Call, Client, EndpointId, Repeat, Reply, Stream, encode};
 pub use connection::Connection;
 pub use error::{BuildError, Error};
+pub use names::Name;
 pub use tls::Tls;

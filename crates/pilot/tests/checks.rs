@@ -245,3 +245,19 @@ fn many_checks_need_no_processes() {
     let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", run.pid()));
     assert_eq!(children.unwrap().split_whitespace().count(), 1, "the application alone");
 }
+
+/// Who reads the log is not left with a reason that has long been another.
+#[test]
+fn another_reason_is_told() {
+    let health = json!({ "exec": ["./check"], "interval": "1s", "timeout": "1s" });
+    let program = program(web(health, &[])).file("code", "1");
+    let program = program.script("check", "exit $(cat code)");
+    let mut run = start(&program);
+    run.wait_for_line("web is not healthy yet: its check exited with 1");
+    run.write("code", "2");
+    run.wait_for_line("web is still unhealthy: its check exited with 2");
+    run.write("code", "0");
+    run.wait_for_line("web is healthy");
+    let told = output(&run);
+    assert_eq!(told.matches("exited with").count(), 2, "{told}");
+}

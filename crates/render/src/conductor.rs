@@ -112,6 +112,11 @@ impl<W: Worker> Conductor<W> {
         self.templates.iter().enumerate().filter_map(one).collect()
     }
 
+    pub(crate) fn lacks(&self, TemplateId(index): TemplateId) -> bool {
+        let progress = self.templates.get(index);
+        progress.is_some_and(|progress| matches!(progress.waits(), Some(Waits::Lacking(_))))
+    }
+
     pub(crate) fn is_busy(&self) -> bool {
         self.is_busy || !self.events.is_empty() || !self.news.is_empty()
     }
@@ -199,7 +204,7 @@ impl<W: Worker> Conductor<W> {
         for (TemplateId(index), result) in report.results {
             self.effort.passes += 1;
             if let Some(progress) = self.templates.get_mut(index) {
-                progress.executed(result, now);
+                self.events.extend(progress.executed(result, now));
             }
         }
         if let Some(questions) = report.questions {

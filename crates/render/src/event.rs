@@ -21,6 +21,10 @@ pub enum Event {
     /// It could not be rendered or written, or it was refused: why. The old file stands. Told once
     /// for each reason in a row.
     Failed(TemplateId, String),
+    /// It needs something that is not there any more, such as a key: the old file stands until it
+    /// is there again ([`crate::Renderer::waiting`] says what). Not of a template that has come to
+    /// nothing yet.
+    Lacks(TemplateId),
 }
 
 /// What has become of the file.

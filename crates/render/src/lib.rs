@@ -186,6 +186,12 @@ impl Renderer {
         self.conductor.waiting()
     }
 
+    /// Whether what it waits for is something that it needs, and no failure.
+    #[must_use]
+    pub fn lacks(&self, id: TemplateId) -> bool {
+        self.conductor.lacks(id)
+    }
+
     /// Whether something is being executed or written of which [`Renderer::next`] may tell soon. Not
     /// while it only waits: for answers, for changes to come to rest, for a verdict.
     #[must_use]

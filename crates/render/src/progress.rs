@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{
     Event, Outcome, Template, TemplateId,
-    order::{Execution, Fingerprint, Lack, Task, Text, Written},
+    order::{Execution, Fingerprint, Lack, Task, Text, Why, Written},
     quiescence::Quiescence,
     shrinkage::{Counts, Shrinkage},
 };
@@ -114,8 +114,8 @@ impl Progress {
         self.shrinkage.stands_also(standing);
     }
 
-    /// The template was executed.
-    pub(crate) fn executed(&mut self, result: Execution, now: Instant) {
+    /// The template was executed. What is to be told of that.
+    pub(crate) fn executed(&mut self, result: Execution, now: Instant) -> Option<Event> {
         if let Execution::Text(text) = &result {
             if matches!(self.fate_of(text), Some(Fate::Stands)) {
                 self.shrinkage.stands_also(&text.counts);
@@ -131,7 +131,10 @@ impl Progress {
                 self.retry = Retry::default();
             }
         }
-        self.newest = Some(result);
+        let had_come_to_something = self.rendered || self.trouble.is_some();
+        let lacked = self.newest.replace(result).is_some_and(|before| lacks(&before));
+        let lacks = self.newest.as_ref().is_some_and(lacks);
+        (had_come_to_something && lacks && !lacked).then_some(Event::Lacks(self.id))
     }
 
     /// What is to be done or told now; to be asked until there is nothing. After something that is
@@ -234,6 +237,10 @@ impl Progress {
                 self.retry.failures = self.retry.failures.saturating_add(1);
                 let pause = RETRIES.pause(self.retry.failures);
                 self.retry.at = now.checked_add(pause);
+                // One that was refused before, and offered again although nothing had changed.
+                if self.quiescence.due().is_none() {
+                    self.quiescence.changed(now);
+                }
                 self.failed(reason)
             }
         }
@@ -351,4 +358,9 @@ impl Progress {
         self.trouble = Some(reason.clone());
         Some(Event::Failed(self.id, reason))
     }
+}
+
+/// Whether something is not there that it needs. What has not been answered yet mostly will be.
+fn lacks(result: &Execution) -> bool {
+    matches!(result, Execution::Lacking(lacks) if lacks.iter().any(|lack| lack.why == Why::Absent))
 }

@@ -16,6 +16,7 @@ use std::{
         fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown},
     },
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use nix::{
@@ -88,11 +89,15 @@ impl Candidate {
         &self.path
     }
 
-    /// It takes the file's place.
-    pub(crate) fn install(mut self) -> Result<(), String> {
+    /// It takes the file's place, unless it has been left behind on a disk that hung: by now the
+    /// file may be a successor's.
+    pub(crate) fn install(mut self, is_left: &AtomicBool) -> Result<(), String> {
         let failed = |why: String| format!("cannot write {}: {why}", self.destination.display());
         if self.backup {
             back_up(&self.destination).map_err(failed)?;
+        }
+        if is_left.load(Ordering::SeqCst) {
+            return Err(failed("it took too long".to_owned()));
         }
         if let Err(error) = fs::rename(&self.path, &self.destination) {
             return Err(failed(match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {

@@ -1,7 +1,11 @@
 //! The rendering thread.
 
 use std::{
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
     thread,
     time::Duration,
 };
@@ -39,6 +43,8 @@ pub(crate) struct Thread {
     ended: Receiver<()>,
     /// Before its first order it has nothing in hand, and need not be waited for.
     has_begun: bool,
+    /// It was not waited for to the end.
+    is_left: Arc<AtomicBool>,
 }
 
 impl Thread {
@@ -54,6 +60,8 @@ impl Thread {
         let (orders, to_do) = sync_channel::<Order>(1);
         let (tell, reports) = mpsc::channel(1);
         let (end, ended) = sync_channel(0);
+        let is_left = Arc::new(AtomicBool::new(false));
+        let heeded = Arc::clone(&is_left);
         let body = move || {
             let _ended_with_the_thread = end;
             let mut workshop = match open() {
@@ -61,6 +69,7 @@ impl Thread {
                 Err(error) => return opened(Err(error)),
             };
             opened(Ok(()));
+            workshop.heed(heeded);
             let mut is_tidy = false;
             while let Ok(order) = to_do.recv() {
                 // Not before: without an order nobody wants us any more, and what looks left behind
@@ -80,7 +89,7 @@ impl Thread {
             .stack_size(STACK)
             .spawn(body)
             .map_err(|error| format!("cannot start a thread for rendering: {error}"))?;
-        Ok(Thread { orders: Some(orders), reports, ended, has_begun: false })
+        Ok(Thread { orders: Some(orders), reports, ended, has_begun: false, is_left })
     }
 }
 
@@ -108,7 +117,8 @@ impl Worker for Thread {
             return None;
         }
         if self.ended.recv_timeout(FAREWELL) == Err(RecvTimeoutError::Timeout) {
-            log::warn!("a file that is being written takes long; leaving it to its thread");
+            self.is_left.store(true, Ordering::SeqCst);
+            log::warn!("a file takes long to be written; it stays as it is");
         }
         self.reports.try_recv().ok()
     }

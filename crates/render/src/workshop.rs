@@ -8,7 +8,7 @@ use std::{
     io::Read,
     os::unix::fs::{FileTypeExt, OpenOptionsExt},
     path::Path,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::Instant,
 };
 
@@ -31,6 +31,8 @@ pub(crate) struct Workshop {
     answers: Answers,
     inputs: Inputs,
     random: RandomState,
+    /// Nobody waits for it any more.
+    is_left: Arc<AtomicBool>,
 }
 
 /// One template at work.
@@ -82,7 +84,8 @@ impl Workshop {
             return Err(errors);
         }
         let (answers, inputs, random) = (Answers::new(), Inputs::default(), RandomState::new());
-        Ok(Workshop { sheets, answers, inputs, random })
+        let is_left = Arc::default();
+        Ok(Workshop { sheets, answers, inputs, random, is_left })
     }
 
     /// Removes what predecessors that were killed have left behind.
@@ -99,6 +102,11 @@ impl Workshop {
             Order::Pass { news, look, partial } => Report::Pass(self.pass(news, look, partial)),
             Order::Text(id, task) => Report::Text(id, self.text(id, task)),
         }
+    }
+
+    /// From now on no file is replaced once that has become true: another one may be at work.
+    pub(crate) fn heed(&mut self, is_left: Arc<AtomicBool>) {
+        self.is_left = is_left;
     }
 
     /// What is known changes only here, between executions, so that no text mixes two states.
@@ -171,8 +179,8 @@ impl Workshop {
             return Written::Failed("there is no such template".to_owned());
         };
         match task {
-            Task::Write => sheet.write(),
-            Task::Install => sheet.install(),
+            Task::Write => sheet.write(&self.is_left),
+            Task::Install => sheet.install(&self.is_left),
             Task::Discard => {
                 sheet.candidate = None;
                 Written::Discarded
@@ -289,7 +297,7 @@ impl Sheet {
         counts
     }
 
-    fn write(&mut self) -> Written {
+    fn write(&mut self, is_left: &AtomicBool) -> Written {
         let Some((fingerprint, text)) = self.text.take() else {
             return Written::Failed("there is no text".to_owned());
         };
@@ -304,7 +312,7 @@ impl Sheet {
                 self.candidate = Some((fingerprint, candidate));
                 Written::Candidate(path)
             }
-            Ok(Prepared::Candidate(candidate)) => match candidate.install() {
+            Ok(Prepared::Candidate(candidate)) => match candidate.install(is_left) {
                 Ok(()) => return Written::Stands(Outcome::Replaced),
                 Err(error) => Written::Failed(error),
             },
@@ -315,11 +323,11 @@ impl Sheet {
         written
     }
 
-    fn install(&mut self) -> Written {
+    fn install(&mut self, is_left: &AtomicBool) -> Written {
         let Some((fingerprint, candidate)) = self.candidate.take() else {
             return Written::Failed("there is no candidate".to_owned());
         };
-        match candidate.install() {
+        match candidate.install(is_left) {
             Ok(()) => {
                 self.text.take_if(|(newest, _)| *newest == fingerprint);
                 Written::Stands(Outcome::Replaced)

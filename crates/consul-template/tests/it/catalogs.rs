@@ -164,3 +164,17 @@ fn an_outage_is_one_line() {
     let finished = stop(&mut running).1;
     assert_eq!(finished.stderr.lines().count(), 1, "{}", finished.stderr);
 }
+
+#[test]
+fn a_key_that_goes_is_missed() {
+    let consul = Consul::start();
+    put(&consul, "a", "1");
+    let address = consul.address();
+    let program = program(&["-consul-addr", &address, "-template", "in:out"]);
+    let mut running = program.file("in", "{{ key `a` }}").spawn();
+    await_file(&running, "out", "1");
+    consul.request("DELETE", "/v1/kv/a", "");
+    running.wait_for_line("in waits: key \"a\" does not exist");
+    put(&consul, "a", "2");
+    await_file(&running, "out", "2");
+}

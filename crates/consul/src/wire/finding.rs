@@ -95,9 +95,10 @@ fn endpoint(found: EndpointIn, nodes: &Nodes) -> Endpoint {
         port: port(service.port),
         tags: exactly(service.tags.into_iter()),
         meta: service.meta,
-        weights: service
-            .weights
-            .map_or(UNWEIGHED, |it| Weights { passing: it.passing, warning: it.warning }),
+        weights: service.weights.map_or(UNWEIGHED, |it| Weights {
+            passing: it.passing.unwrap_or(UNWEIGHED.passing),
+            warning: it.warning.unwrap_or(UNWEIGHED.warning),
+        }),
         node: nodes.share(self::node(node)),
         checks: exactly(checks.into_iter().map(check)),
     }

@@ -29,6 +29,17 @@ pub(super) struct Check {
     earlier: Option<String>,
     outcome: Outcome,
     health: Health,
+    /// Why the job is unhealthy, as the log was told last, and when.
+    told: Option<(String, Instant)>,
+}
+
+/// So long no other reason is told.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// A reason without what may be another each time: numbers in the words that a server has said.
+fn essence(words: &str) -> String {
+    let (ours, theirs) = words.split_once(": ").unwrap_or((words, ""));
+    ours.chars().chain(theirs.chars().filter(|char| !char.is_ascii_digit())).collect()
 }
 
 /// What a check does.
@@ -101,7 +112,18 @@ impl Check {
             earlier: None,
             outcome: Outcome::Exited(ExitStatus::Code(0)),
             health: Health::Unknown,
+            told: None,
         })
+    }
+
+    /// Goes on as the check of the same job in the configuration before, with what it has been made
+    /// from now: files that it names, such as certificates, may be others.
+    pub(super) fn inherit(&mut self, before: &mut Check) {
+        std::mem::swap(self, before);
+        // A command's output is told where it was told before.
+        if matches!(before.means, Some(Means::Probe(_))) {
+            self.means = before.means.take();
+        }
     }
 
     /// What it does.
@@ -171,9 +193,30 @@ impl Check {
         }
     }
 
-    /// The last one has been heard.
+    /// The last one has been heard. If the job is unhealthy for another reason than the log knows, it
+    /// is told: not of each number that is another, and not all the time.
     pub(super) fn heard(&mut self) {
         self.earlier = None;
+        let Some((words, since)) = &self.told else { return };
+        if let Some(why) = self.why()
+            && since.elapsed() >= SILENCE
+            && essence(&why) != essence(words)
+        {
+            log::info!("{} is still unhealthy: {why}", self.job);
+            self.told = Some((why, Instant::now()));
+        }
+    }
+
+    /// Why the last check has failed; `None`: it has not.
+    fn why(&self) -> Option<String> {
+        match &self.outcome {
+            Outcome::Found(Ok(_)) => None,
+            Outcome::Exited(status) if status.success() => None,
+            Outcome::Found(Err(words)) => Some(words.clone()),
+            Outcome::Exited(status) => Some(format!("its check {status}")),
+            Outcome::Impossible(error) => Some(format!("its check cannot be started: {error}")),
+            Outcome::Overdue => Some(self.overdue()),
+        }
     }
 
     /// What it has said makes another state of the job: the log is told.
@@ -184,23 +227,17 @@ impl Check {
         };
         let before = std::mem::replace(&mut self.health, health);
         let name = &self.job;
-        match (health, &self.outcome) {
-            (Health::Healthy | Health::Unknown, _) => log::info!("{name} is healthy"),
-            (Health::Unhealthy, Outcome::Impossible(error)) => {
-                log::error!("{name} is unhealthy: its check cannot be started: {error}");
-            }
-            (Health::Unhealthy, outcome) => {
-                let words = match outcome {
-                    Outcome::Found(Ok(words) | Err(words)) => words.clone(),
-                    Outcome::Exited(status) => format!("its check {status}"),
-                    _ => self.overdue(),
-                };
-                match before == Health::Unknown {
-                    true => log::info!("{name} is not healthy yet: {words}"),
-                    false => log::warn!("{name} is unhealthy: {words}"),
-                }
-            }
+        let why = self.why().filter(|_| health == Health::Unhealthy);
+        match (&why, &self.outcome) {
+            (None, _) if health == Health::Unhealthy => log::warn!("{name} is unhealthy"),
+            (None, _) => log::info!("{name} is healthy"),
+            (Some(why), Outcome::Impossible(_)) => log::error!("{name} is unhealthy: {why}"),
+            (Some(why), _) => match before == Health::Unknown {
+                true => log::info!("{name} is not healthy yet: {why}"),
+                false => log::warn!("{name} is unhealthy: {why}"),
+            },
         }
+        self.told = why.map(|why| (why, Instant::now()));
     }
 
     /// How long the last check took, once.
@@ -251,6 +288,7 @@ mod tests {
                 earlier: None,
                 outcome: Outcome::Exited(ExitStatus::Code(0)),
                 health: Health::Unknown,
+                told: None,
             };
             let pid = Pid::ours();
             check.prepare();

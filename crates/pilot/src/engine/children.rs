@@ -421,7 +421,7 @@ impl Children {
             if let (Some(before), Some(job)) = (before.get_mut(old.0), self.jobs.get_mut(new.0)) {
                 // Its sources count on, and what its check has said stays said.
                 std::mem::swap(&mut job.main, &mut before.main);
-                std::mem::swap(&mut job.check, &mut before.check);
+                job.check.inherit(&mut before.check);
                 job.running = before.running;
                 job.capture = before.capture.take();
                 job.wish = before.wish;

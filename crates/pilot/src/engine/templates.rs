@@ -40,6 +40,9 @@ use rendering::{Rendering, program};
 /// After this long the log tells what templates still wait for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Until sources are read again that could not be read.
+const RETRY: Duration = Duration::from_secs(10);
+
 /// What a template waits for whose source is being read.
 const UNREAD: &str = "the templates' sources are being read";
 
@@ -87,9 +90,17 @@ struct State {
     /// When it became what it is, or was found so; `None`: it was never rendered.
     since: Option<Instant>,
     /// What was wrong the last time, unless it was right since then.
-    failure: Option<String>,
+    failure: Option<Failure>,
     /// From how many instances the text was made that stands, as the last renderer has known it.
     standing: BTreeMap<String, usize>,
+}
+
+/// Why a template could not be rendered.
+#[derive(Clone)]
+struct Failure {
+    why: String,
+    /// When that was found.
+    since: Instant,
 }
 
 enum Stage {
@@ -98,7 +109,9 @@ enum Stage {
     /// The renderer before this one puts its things away; then it begins with this catalog.
     Ready(Arc<dyn Catalog>),
     /// The sources are read, until when the log is told if that takes long.
-    Opening(Box<Opening>, Option<Instant>),
+    Opening(Box<Opening>, Option<Instant>, Arc<dyn Catalog>),
+    /// They could not be read, although they could a moment ago: until they are read again.
+    Broken(Arc<dyn Catalog>, Option<Instant>),
     Rendering(Box<Rendering>),
 }
 
@@ -156,10 +169,11 @@ impl Templates {
         checks
     }
 
-    /// Whatever was here has put its things away: a second at most.
+    /// Whatever was here has put its things away: some seconds at most.
     pub(super) async fn ended(&mut self) {
         if let Some(mut clearing) = self.clearing.take() {
-            let _ = clearing.replaced().await;
+            // It takes a second at most, once there is a thread for it.
+            let _ = tokio::time::timeout(PATIENCE, clearing.replaced()).await;
         }
     }
 
@@ -202,17 +216,27 @@ impl Templates {
     /// known.
     pub(super) fn obstacle(&self, id: TemplateId) -> Option<String> {
         let state = self.states.get(id.0).filter(|state| state.since.is_none())?;
-        let rendering = match &self.stage {
-            Stage::Rendering(rendering) => rendering,
-            Stage::Opening(..) => return Some(format!("waits: {UNREAD}")),
-            Stage::Still | Stage::Ready(_) => return None,
-        };
         if state.failure.is_some() {
             return Some("has failed".to_owned());
         }
+        let rendering = match &self.stage {
+            Stage::Rendering(rendering) => rendering,
+            Stage::Opening(..) => return Some(format!("waits: {UNREAD}")),
+            Stage::Still | Stage::Ready(_) | Stage::Broken(..) => return None,
+        };
         let mut waiting = rendering.renderer.waiting().into_iter();
         let (_, missing) = waiting.find(|(other, _)| TemplateId(other.0) == id)?;
         Some(format!("waits: {missing}"))
+    }
+
+    /// Whether what it waits for is worth a word: of one that has failed the reason is known.
+    fn is_missing_something(&self, index: usize) -> bool {
+        let has_failed = self.states.get(index).is_some_and(|state| state.failure.is_some());
+        !has_failed
+            || match &self.stage {
+                Stage::Rendering(rendering) => rendering.renderer.lacks(render::TemplateId(index)),
+                _ => false,
+            }
     }
 
     /// All as they are now.
@@ -234,10 +258,9 @@ impl Templates {
                     (None, Some(_)) => wire::TemplateState::Current,
                     (None, None) => wire::TemplateState::Waiting,
                 },
-                since: state.since.map(&time),
-                // Of one that has failed it says only that.
-                waiting_for: missing(index).filter(|_| state.failure.is_none()),
-                failure: state.failure.clone(),
+                since: state.failure.as_ref().map(|it| it.since).or(state.since).map(&time),
+                waiting_for: missing(index).filter(|_| self.is_missing_something(index)),
+                failure: state.failure.as_ref().map(|it| it.why.clone()),
             }
         };
         self.orders.settings().iter().zip(&self.states).enumerate().map(status).collect()
@@ -252,6 +275,11 @@ impl Templates {
 
     /// What comes next. Cancel safe.
     pub(super) async fn next(&mut self) -> News {
+        if let Stage::Broken(catalog, again) = &self.stage {
+            let catalog = Arc::clone(catalog);
+            until(*again).await;
+            self.stage = Stage::Ready(catalog);
+        }
         if let Stage::Ready(catalog) = &self.stage {
             if let Some(before) = &mut self.clearing {
                 self.left.extend(before.replaced().await);
@@ -260,16 +288,13 @@ impl Templates {
             if let Some(id) = self.left.pop() {
                 return News::Rendered(id, Outcome::Replaced);
             }
-            let patience = Instant::now().checked_add(PATIENCE);
-            match self.orders.open(catalog) {
-                Ok(opening) => self.stage = Stage::Opening(Box::new(opening), patience),
-                Err(error) => {
-                    self.stage = Stage::Still;
-                    return News::Broken(error);
-                }
+            let (catalog, patience) = (Arc::clone(catalog), Instant::now().checked_add(PATIENCE));
+            match self.orders.open(&catalog) {
+                Ok(opening) => self.stage = Stage::Opening(Box::new(opening), patience, catalog),
+                Err(error) => return self.broken(catalog, error),
             }
         }
-        if let Stage::Opening(opening, patience) = &mut self.stage {
+        if let Stage::Opening(opening, patience, catalog) = &mut self.stage {
             let opened = tokio::select! {
                 biased;
                 opened = opening.renderer() => opened,
@@ -287,8 +312,8 @@ impl Templates {
                     self.stage = Stage::Rendering(Box::new(Rendering::new(renderer)));
                 }
                 Err(error) => {
-                    self.stage = Stage::Still;
-                    return News::Broken(error);
+                    let catalog = Arc::clone(catalog);
+                    return self.broken(catalog, error);
                 }
             }
         }
@@ -296,6 +321,11 @@ impl Templates {
             Stage::Rendering(rendering) => rendering.next().await,
             _ => std::future::pending().await,
         }
+    }
+
+    fn broken(&mut self, catalog: Arc<dyn Catalog>, error: String) -> News {
+        self.stage = Stage::Broken(catalog, Instant::now().checked_add(RETRY));
+        News::Broken(error)
     }
 }
 
@@ -322,9 +352,8 @@ impl Engine {
             }
             News::Missing(all) => {
                 for (id, what) in all {
-                    let failed = |state: &State| state.failure.is_some();
                     if let Some(template) = self.templates.orders.settings().get(id.0)
-                        && !self.templates.states.get(id.0).is_some_and(failed)
+                        && self.templates.is_missing_something(id.0)
                     {
                         log::info!("template {} waits: {what}", template.name);
                     }
@@ -332,6 +361,11 @@ impl Engine {
                 None
             }
             News::Broken(error) => {
+                let known =
+                    |state: &State| state.failure.as_ref().is_some_and(|it| it.why == error);
+                if self.templates.states.iter().all(known) {
+                    return None;
+                }
                 log::error!("templates cannot be rendered: {error}");
                 for index in 0..self.templates.states.len() {
                     let input = self.is_wrong(TemplateId(index), error.clone());
@@ -386,7 +420,7 @@ impl Engine {
         if let Some(metrics) = &self.metrics {
             metrics.template_renders.with([template.name.as_str(), "failed"]).inc();
         }
-        state.failure = Some(why);
+        state.failure = Some(Failure { why, since: Instant::now() });
         Some(Input::Rendered(id, TemplateEvent::Failed))
     }
 

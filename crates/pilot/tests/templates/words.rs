@@ -174,3 +174,24 @@ fn a_failure_before_the_first_rendering_says_who_waits() {
     await_file(&run, "text");
     assert_eq!(lines(&run, "journal").first().map(String::as_str), Some("failed"));
 }
+
+/// It had failed, and what it needs has gone since then.
+#[test]
+fn what_has_failed_and_waits_says_both() {
+    let consul = Consul::start();
+    consul.request("PUT", "/v1/kv/text", "good");
+    let fields = json!({ "check": ["sh", "-c", "! grep -q bad \"$0\""] });
+    let mut run = start(&program(&consul.address(), "{{ key \"text\" }}", &fields, &[]));
+    await_file(&run, "good");
+    let written = await_template(&run, "current")["since"].clone();
+    consul.request("PUT", "/v1/kv/text", "bad");
+    let failed = await_template(&run, "failed");
+    assert_ne!(failed["since"], written, "since it has failed");
+    assert_eq!(failed.get("waitingFor"), None);
+    consul.request("DELETE", "/v1/kv/text", "");
+    run.wait_for_line("template places waits: key \"text\" does not exist");
+    let both = await_template(&run, "failed");
+    assert_eq!(both["waitingFor"], "key \"text\" does not exist");
+    assert_eq!(both["failure"], failed["failure"]);
+    assert_eq!(run.read("places.txt").as_deref(), Some("good"));
+}

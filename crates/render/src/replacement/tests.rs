@@ -21,7 +21,7 @@ fn target(path: impl Into<PathBuf>) -> Target {
 fn replace(target: &Target, text: &str) -> Result<bool, String> {
     match prepare(target, text)? {
         Prepared::Same => Ok(false),
-        Prepared::Candidate(candidate) => candidate.install().map(|()| true),
+        Prepared::Candidate(candidate) => candidate.install(&AtomicBool::new(false)).map(|()| true),
     }
 }
 
@@ -114,7 +114,7 @@ fn what_a_killed_predecessor_left_is_removed_and_what_others_use_is_not() {
     let mut expected: Vec<&str> = kept.iter().copied().chain([theirs_name.as_str()]).collect();
     expected.sort();
     assert_eq!(names(&folder), expected);
-    theirs.install().unwrap();
+    theirs.install(&AtomicBool::new(false)).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
 }
 
@@ -194,4 +194,16 @@ fn a_long_name_and_one_without_a_folder_do() {
     let name = format!("target-of-a-test-{}", id());
     assert_eq!(replace(&target(&name), "x"), Ok(true));
     fs::remove_file(&name).unwrap();
+}
+
+/// Its owner has not waited for it: the file may be somebody else's by now.
+#[test]
+fn what_was_left_behind_replaces_nothing() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, "theirs").unwrap();
+    let Prepared::Candidate(candidate) = prepare(&target(&path), "ours").unwrap() else { panic!() };
+    assert!(candidate.install(&AtomicBool::new(true)).is_err());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }

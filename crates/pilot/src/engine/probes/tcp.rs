@@ -6,20 +6,21 @@ use std::{
     time::Duration,
 };
 
+use http_client::Name;
 use tokio::net::TcpStream;
 
 use super::{authority, reason};
 
 /// An address, or a name that is resolved each time.
 pub(super) struct Tcp {
-    host: String,
+    host: Name,
     port: u16,
     place: String,
 }
 
 impl Tcp {
     pub(super) fn new(host: &str, port: u16) -> Tcp {
-        Tcp { host: host.to_owned(), port, place: authority(host, port) }
+        Tcp { host: Name::new(host), port, place: authority(host, port) }
     }
 
     pub(super) fn place(&self) -> &str {
@@ -29,8 +30,9 @@ impl Tcp {
     /// Connects to one address after the other; the connection is closed at once.
     pub(super) async fn find_out(&self, deadline: Duration) -> Result<String, String> {
         let addresses = self.addresses().await;
-        let addresses = addresses
-            .map_err(|error| format!("{} does not resolve: {}", self.host, reason(&error)))?;
+        let addresses = addresses.map_err(|error| {
+            format!("{} does not resolve: {}", self.host.host(), reason(&error))
+        })?;
         let accepts = |address| Ok(format!("{address} accepts connections"));
         // Until the whole deadline, to which others see.
         if let [address] = addresses[..] {
@@ -50,18 +52,18 @@ impl Tcp {
             });
         }
         match tried.is_empty() {
-            true => Err(format!("{} has no address", self.host)),
+            true => Err(format!("{} has no address", self.host.host())),
             false => Err(format!("no connection {}", tried.join(", nor "))),
         }
     }
 
     async fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        let known = known_addresses(&self.host).map(|ip| SocketAddr::new(ip, self.port));
+        let known = known_addresses(self.host.host()).map(|ip| SocketAddr::new(ip, self.port));
         let known: Vec<SocketAddr> = known.collect();
         if !known.is_empty() {
             return Ok(known);
         }
-        Ok(tokio::net::lookup_host((self.host.as_str(), self.port)).await?.collect())
+        self.host.addresses(self.port).await
     }
 }
 

@@ -106,6 +106,10 @@ impl Rendering {
                     render::Event::Candidate(id, path) => {
                         return News::Candidate(TemplateId(id.0), path);
                     }
+                    // It is told if it lasts.
+                    render::Event::Lacks(_) => {
+                        self.patience = self.patience.or(Instant::now().checked_add(PATIENCE));
+                    }
                     // There are none without a file.
                     render::Event::Printed(..) => {}
                 },

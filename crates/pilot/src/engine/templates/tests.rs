@@ -75,3 +75,33 @@ async fn what_stood_is_known_to_the_next_renderer() {
     second.end();
     assert_eq!(second.states[1].standing, first.states[0].standing);
 }
+
+/// They could be read when the configuration was prepared.
+#[tokio::test(start_paused = true)]
+async fn sources_that_cannot_be_read_are_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("source"), "old").unwrap();
+    let text = format!(
+        r#"{{ consul: "c:1", templates: [{{ name: "a", source: "{}", destination: "{}" }}] }}"#,
+        path("source").display(),
+        path("file").display()
+    );
+    let source = config::Source { name: "app.json5".into(), text };
+    let config = config::load(&source, &[], &config::Host::default()).unwrap();
+    let mut templates = Templates::build(&config, &Environment::new(&config)).unwrap();
+    std::fs::remove_file(path("source")).unwrap();
+    let catalog: Arc<dyn Catalog> = Arc::new(Memory::new());
+    templates.begin(Some(&catalog));
+    for _ in 0..2 {
+        let why = loop {
+            if let News::Broken(why) = templates.next().await {
+                break why;
+            }
+        };
+        assert!(why.contains("cannot read the template"), "{why}");
+    }
+    std::fs::write(path("source"), "new").unwrap();
+    while !matches!(templates.next().await, News::Rendered(..)) {}
+    assert_eq!(std::fs::read_to_string(path("file")).unwrap(), "new");
+}

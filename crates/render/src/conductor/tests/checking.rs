@@ -175,6 +175,24 @@ async fn a_candidate_that_is_taken_away_is_a_failure_and_offered_again() {
     assert_eq!(stage.now().await, replaced());
 }
 
+/// Nothing has changed since it was refused, and nothing will.
+#[tokio::test(start_paused = true)]
+async fn a_refused_text_that_is_accepted_later_and_cannot_be_written_is_tried_again() {
+    let mut stage = checked(memory(&[("db", 1)]));
+    candidate(&mut stage).await;
+    stage.conductor.refuse(ID, "no");
+    assert_eq!(stage.now().await, failed("no"));
+    let offered = stage.pass(12 * SECOND).await;
+    let [Event::Candidate(_, path)] = &offered[..] else { panic!("{offered:?}") };
+    fs::remove_file(path).unwrap();
+    stage.conductor.accept(ID);
+    assert!(matches!(stage.now().await[..], [Event::Failed(..)]));
+    let again = stage.pass(6 * SECOND).await;
+    assert!(matches!(again[..], [Event::Candidate(..)]), "{again:?}");
+    stage.conductor.accept(ID);
+    assert_eq!((stage.now().await, stage.waiting()), (replaced(), vec![]));
+}
+
 /// The other one was accepted, and that it could not be written says nothing for the refusal.
 #[tokio::test(start_paused = true)]
 async fn a_refused_text_is_offered_again_after_another_that_could_not_be_written() {

@@ -154,7 +154,8 @@ impl Run {
                 }
                 Event::Failed(_, reason) => assert!(!reason.is_empty()),
                 Event::Rendered(_, _) => self.refused = None,
-                Event::Printed(_, _) => panic!("nothing is printed"),
+                // No key is ever taken away.
+                Event::Printed(_, _) | Event::Lacks(_) => panic!("{event:?}"),
             }
         }
     }

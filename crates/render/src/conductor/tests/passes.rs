@@ -87,7 +87,7 @@ async fn a_key_that_does_not_exist_holds_the_file_back() {
     // Deleted: what was rendered stands, whatever else changes.
     stage.memory.unset("a/b");
     put(&stage.memory, "db", 2);
-    assert_eq!(stage.pass(60 * SECOND).await, []);
+    assert_eq!(stage.pass(60 * SECOND).await, [Event::Lacks(TemplateId(0))]);
     assert_eq!(stage.file(), "one db-1");
     assert_eq!(stage.waiting(), ["key \"a/b\" does not exist"]);
     stage.memory.set("a/b", b"two");
@@ -127,6 +127,29 @@ async fn questions_behind_an_error_are_kept_while_it_lasts() {
     stage.memory.set("a", b"less");
     stage.pass(SECOND).await;
     assert_eq!(stage.conductor.survey.len(), 1);
+}
+
+/// Of one that has never come to anything its owner knows anyway.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_there_any_more_is_told_once() {
+    let mut stage = Stage::of(memory(&[]), r#"{{key "a"}}{{key "b"}}"#, |_| {});
+    assert_eq!(stage.now().await, []);
+    stage.memory.set("a", b"1");
+    stage.memory.set("b", b"2");
+    assert_eq!(stage.now().await, replaced());
+    for _ in 0..2 {
+        stage.memory.unset("a");
+        assert_eq!(stage.pass(SECOND).await, [Event::Lacks(TemplateId(0))]);
+        assert_eq!(stage.waiting(), ["key \"a\" does not exist"]);
+        assert!(stage.conductor.lacks(TemplateId(0)));
+        stage.memory.unset("b");
+        assert_eq!(stage.pass(SECOND).await, []);
+        stage.memory.set("a", b"1");
+        stage.memory.set("b", b"2");
+        assert_eq!(stage.pass(SECOND).await, []);
+        assert!(!stage.conductor.lacks(TemplateId(0)));
+    }
+    assert_eq!(stage.file(), "12");
 }
 
 #[tokio::test(start_paused = true)]
