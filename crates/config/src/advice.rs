@@ -23,11 +23,14 @@ pub fn advice(config: &Config, environment: &BTreeMap<String, String>) -> Vec<St
         let commands = job.exec.as_ref().map(|exec| &exec.command).into_iter().chain(check);
         advice.extend(shell(&job.name, commands));
         advice.extend(hasty(job));
+        advice.extend(slow(job));
         advice.extend(endless_essential(config, job));
     }
     for template in &config.templates {
         let name = format!("templates ({})", template.name);
         advice.extend(shell(&name, template.check.iter().map(|check| &check.command)));
+        let check = template.check.as_ref();
+        advice.extend(check.and_then(|check| misplaced(&template.name, &check.command)));
     }
     advice.extend(unused_watches(config));
     advice.extend(
@@ -104,6 +107,29 @@ fn hasty(job: &Job) -> Option<String> {
             "{}: the first check runs at once, and {consequence} if it fails; want a startPeriod, \
              or more failures than one",
             job.name
+        )
+    })
+}
+
+/// A check begins when the one before has ended.
+fn slow(job: &Job) -> Option<String> {
+    let health = job.health.as_ref()?;
+    let timeout = health.timeout.filter(|timeout| *timeout > health.interval)?;
+    Some(format!(
+        "{}: a check that takes its whole timeout of {timeout:?} leaves out those that are due \
+         every {:?} meanwhile; want a timeout that is not longer than the interval",
+        job.name, health.interval
+    ))
+}
+
+/// `sh -c` has no `$0` of its own: the first argument is that.
+fn misplaced(name: &str, check: &Command) -> Option<String> {
+    let shell = check.program.rsplit('/').next().is_some_and(|it| matches!(it, "sh" | "bash"));
+    let [option, line] = check.args.as_slice() else { return None };
+    (shell && option == "-c" && line.contains("$1")).then(|| {
+        format!(
+            "templates ({name}): $1 is empty in its check: what follows the line of sh -c, which is \
+             the path, is $0; want \"$0\""
         )
     })
 }

@@ -114,10 +114,13 @@ impl<'a> Report<'a> {
     }
 
     pub(crate) fn warn(&self, warning: impl Into<String>) {
-        let mut warnings = self.warnings.borrow_mut();
-        if warnings.len() < MOST {
-            warnings.push(warning.into());
+        if self.takes_warnings() {
+            self.warnings.borrow_mut().push(warning.into());
         }
+    }
+
+    fn takes_warnings(&self) -> bool {
+        self.warnings.borrow().len() < MOST
     }
 
     /// The problems and the warnings.
@@ -202,7 +205,9 @@ impl<'a> Field<'a> {
     pub(crate) fn problem(&self, fault: &str, rule: &str) {
         // The opening bracket stands for it.
         let start = self.node.span.start;
-        self.report.problem(&self.path(), Span { start, end: start + 1 }, fault, rule);
+        if !self.report.is_full() {
+            self.report.problem(&self.path(), Span { start, end: start + 1 }, fault, rule);
+        }
     }
 
     /// The value as the user wrote it, short, and nothing of what is secret.
@@ -276,8 +281,10 @@ impl<'a> Field<'a> {
     }
 
     pub(crate) fn warn(&self, warning: &str) {
-        let position = Position::of(self.report.text, self.node.span.start);
-        self.report.warn(format!("line {}: {}: {warning}", position.line, self.path()));
+        if self.report.takes_warnings() {
+            let position = Position::of(self.report.text, self.node.span.start);
+            self.report.warn(format!("line {}: {}: {warning}", position.line, self.path()));
+        }
     }
 }
 
@@ -292,7 +299,10 @@ pub(crate) struct Entry<'a> {
 impl Entry<'_> {
     /// Something is wrong with the key.
     pub(crate) fn refuse_key(&self, fault: &str, rule: &str) {
-        self.value.report.problem(&self.value.path(), self.key_span, fault, rule);
+        let report = self.value.report;
+        if !report.is_full() {
+            report.problem(&self.value.path(), self.key_span, fault, rule);
+        }
     }
 }
 
@@ -352,6 +362,9 @@ impl<'a> Object<'a> {
                 first = Some(member);
                 continue;
             };
+            if report.is_full() {
+                break;
+            }
             let line = Position::of(report.text, first.key_span.start).line;
             let fault = if first.key == member.key {
                 format!("{:?} is given twice", member.key)

@@ -123,6 +123,38 @@ fn advice_about_a_shell_that_is_not_there() {
 }
 
 #[test]
+fn advice_about_a_path_that_is_not_where_it_is_looked_for() {
+    let advice = |line: &str| {
+        let text = format!(
+            "{{ consul: 'c:1', jobs: [{{ name: 'app', exec: 'app' }}], templates: [
+              {{ name: 'it', contents: 'x', destination: '/it', check: ['sh', '-c', {line}] }}] }}"
+        );
+        config::advice(&good(&text, "", &[]), &host(&[]).environment)
+    };
+    let [said] = &advice("'jq . \"$1\"'")[..] else { panic!() };
+    assert!(said.starts_with("templates (it): $1 is empty in its check"), "{said}");
+    assert_eq!(advice("'jq . \"$0\"'"), Vec::<String>::new());
+    assert_eq!(advice("'jq . \"$1\"', 'check'"), Vec::<String>::new());
+}
+
+#[test]
+fn advice_about_checks_that_are_left_out() {
+    let advice = |timeout: u32| {
+        let text = format!(
+            "{{ jobs: [{{ name: 'app', exec: 'app', health: {{
+              exec: 'x', interval: 2, timeout: '{timeout}s' }} }}] }}"
+        );
+        config::advice(&good(&text, "", &[]), &host(&[]).environment)
+    };
+    let [said] = &advice(3)[..] else { panic!() };
+    assert!(
+        said.starts_with("app: a check that takes its whole timeout of 3s leaves out"),
+        "{said}"
+    );
+    assert_eq!(advice(2), Vec::<String>::new());
+}
+
+#[test]
 fn advice_about_an_end_that_never_comes() {
     let advice = |members: &str| {
         let text = format!("{{ jobs: [{{ name: 'app', exec: 'app', {members} }}] }}");

@@ -150,3 +150,23 @@ fn secrets_of_headers() {
         assert!(!message.contains("hunter2"), "{message}");
     }
 }
+
+#[test]
+fn what_is_probably_meant() {
+    let said = |text: &str| load(text, "", &host(&[])).expect_err(text);
+    for (members, meant) in [
+        ("http: 8080", "8080 has no host: want \"http://localhost:8080/\""),
+        ("http: \"8080\"", "has no host: want \"http://localhost:8080/\""),
+        ("http: \"http://8080/\"", "has no host: want \"http://localhost:8080/\""),
+        ("grpc: \"http://me:secret@cart:1\"", "is a URL: want host:port, like \"localhost:50051\""),
+    ] {
+        let error = said(&health(members));
+        assert!(error.contains(meant), "{error}");
+    }
+    for (text, kind) in [("http://localhost/", "http"), ("curl localhost", "exec")] {
+        let text = format!("{{ jobs: [{{ name: \"a\", exec: \"a\", health: \"{text}\" }}] }}");
+        let error = said(&text);
+        let meant = format!("is not an object: want {{ {kind}: \"…\", interval: 5, ttl: 15 }}");
+        assert!(error.contains(&meant), "{error}");
+    }
+}

@@ -73,7 +73,8 @@ fn explain(error: flags::Error) -> String {
             return format!("{word}: {other} is not spoken here: want Consul or etcd");
         }
     }
-    match did_you_mean(name, flags::names(&FLAGS)) {
+    let known: Vec<String> = flags::names(&FLAGS).map(|known| format!("-{known}")).collect();
+    match did_you_mean(&format!("-{name}"), known.iter().map(String::as_str)) {
         Some(meant) => format!("-{name}: no such flag: {meant} See -help"),
         None => error.to_string(),
     }
@@ -178,7 +179,7 @@ mod tests {
              \"a.ctmpl\" is no flag: want flags only; a value with spaces stands in quotes"
         );
         for (line, error) in [
-            ("-tempalte a:b", "-tempalte: no such flag: did you mean \"template\"? See -help"),
+            ("-tempalte a:b", "-tempalte: no such flag: did you mean \"-template\"? See -help"),
             ("-zzz", "-zzz: no such flag; see -help"),
             ("-template", "-template: want a value after it; see -help"),
             ("-once=perhaps", "-once: \"perhaps\" is no bool: want true or false"),

@@ -180,7 +180,8 @@ fn wait(stanza: &mut Stanza<'_>) -> Option<Option<render::Wait>> {
     let mut last = None;
     for mut wait in setting.stanzas() {
         let enabled = wait.take("enabled").and_then(|enabled| enabled.boolean());
-        let min = wait.take("min").and_then(|min| min.duration());
+        let given = wait.take("min");
+        let min = given.as_ref().and_then(|min| min.duration());
         let max = wait.take("max").and_then(|max| max.duration());
         last = match (enabled, min) {
             (Some(false), _) => Some(None),
@@ -191,6 +192,8 @@ fn wait(stanza: &mut Stanza<'_>) -> Option<Option<render::Wait>> {
                     None
                 }
             },
+            // What is wrong with it has been said.
+            (_, None) if given.is_some() => None,
             (_, None) => {
                 wait.problem(
                     "\"min\" is missing: want how long nothing must change, such as \"5s\"",

@@ -1,5 +1,5 @@
-//! Our log: lines on stderr, a time and `[WARN] text`, by the output thread, so that whoever reads them never
-//! delays us.
+//! Our log: lines on stderr, a time and `[WARN] text`, by the output thread, so that whoever reads
+//! them never delays us.
 
 use std::{
     io,

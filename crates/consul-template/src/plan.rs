@@ -147,8 +147,10 @@ impl Maker<'_> {
         let settings = self.settings;
         let mut destinations = Vec::new();
         for path in settings.templates.iter().filter_map(|one| one.destination.as_ref()) {
-            let is_new = !destinations.contains(&path);
-            destinations.push(path);
+            // As it is spelt shortest: `./file` is `file`.
+            let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            let is_new = !destinations.contains(&absolute);
+            destinations.push(absolute);
             if !is_new {
                 let path = path.display();
                 self.problems

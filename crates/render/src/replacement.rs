@@ -63,7 +63,11 @@ pub(crate) fn prepare(target: &Target, text: &str) -> Result<Prepared, String> {
     if target.create_folders {
         let made = fs::create_dir_all(folder);
         made.map_err(|error| {
-            failed(format!("cannot make the folder {}: {error}", folder.display()))
+            let files = folder.ancestors().find(|above| above.is_file());
+            failed(match files {
+                Some(file) => format!("{} is a file, not a folder", file.display()),
+                None => format!("cannot make the folder {}: {error}", folder.display()),
+            })
         })?;
     }
     let old = look(&destination).map_err(failed)?;

@@ -84,7 +84,7 @@ fn probe(object: &mut Object<'_>) -> Probe {
 
 /// `host:port`.
 fn tcp(field: &Field<'_>) -> Option<Probe> {
-    let (host, port) = place(field, &written(field)?)?;
+    let (host, port) = place(field, &written(field)?, 5432)?;
     Some(Probe::Tcp { host, port })
 }
 
@@ -104,7 +104,7 @@ fn grpc(field: &Field<'_>, tls: Option<Tls>) -> Option<Probe> {
         Some((authority, service)) if !scheme => (authority, service),
         _ => (text.as_str(), ""),
     };
-    let (host, port) = place(field, authority)?;
+    let (host, port) = place(field, authority, 50051)?;
     if service.contains(|char: char| char.is_whitespace() || char.is_control()) {
         let rule = "want its full name, like \"localhost:50051/shop.Cart\"";
         field.refuse("has no name of a service behind its /", rule);
@@ -121,11 +121,15 @@ fn written(field: &Field<'_>) -> Option<String> {
     }
 }
 
-/// A host and a port, both of which must be there.
-fn place(field: &Field<'_>, text: &str) -> Option<(String, u16)> {
-    const RULE: &str = "want host:port, like \"localhost:5432\"";
-    if text.contains("://") {
-        field.refuse("is a URL", "want host:port alone, like \"localhost:5432\"");
+/// A host and a port, both of which must be there; `usual` is a port for examples.
+fn place(field: &Field<'_>, text: &str, usual: u16) -> Option<(String, u16)> {
+    let rule = || format!("want host:port, like \"localhost:{usual}\"");
+    if let Some((_, rest)) = text.split_once("://") {
+        // A password in it must not be repeated.
+        let is_place = |place: &&str| !place.contains('@') && authority::parse(place).is_ok();
+        let place = rest.split('/').next().filter(is_place);
+        let rule = place.map_or_else(rule, |place| format!("want \"{place}\""));
+        field.refuse("is a URL", rule);
         return None;
     }
     let port = text.strip_prefix(':').unwrap_or(text);
@@ -135,11 +139,11 @@ fn place(field: &Field<'_>, text: &str) -> Option<(String, u16)> {
     }
     match authority::parse(text) {
         Ok((host, Some(port))) => return Some((host, port)),
-        Ok((_, None)) => field.refuse("has no port", RULE),
+        Ok((_, None)) => field.refuse("has no port", rule()),
         Err(fault @ "has an IPv6 address without brackets") => {
-            field.refuse(fault, "want them, like \"[::1]:5432\"");
+            field.refuse(fault, format!("want them, like \"[::1]:{usual}\""));
         }
-        Err(fault) => field.refuse(fault, RULE),
+        Err(fault) => field.refuse(fault, rule()),
     }
     None
 }

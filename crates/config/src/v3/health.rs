@@ -7,10 +7,11 @@ use crate::{
     LogLevel,
     decode::{
         Field, Object,
-        health::{Checked, checked},
+        health::{Checked, checked, is_url},
         logging::streams,
     },
     job::{Health, Lines, OnFailure, Probe, Streams},
+    json5::Value,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -30,7 +31,16 @@ pub(super) struct RawHealth<'a> {
 }
 
 pub(super) fn health<'a>(field: &Field<'a>, is_advertised: bool) -> RawHealth<'a> {
-    let Some(mut object) = field.object() else {
+    if let Value::String(text) = &field.node.value {
+        let kind = if is_url(text) { "http" } else { "exec" };
+        let rule = format!("want {{ {kind}: \"…\", interval: 5, ttl: 15 }}");
+        field.refuse("is not an object", rule);
+    }
+    let object = match field.node.value {
+        Value::String(_) => None,
+        _ => field.object(),
+    };
+    let Some(mut object) = object else {
         let health = Health::plain(Probe::Always, SECOND, None, Streams::Raw);
         return RawHealth { health, ttl: None, on_failure: None };
     };

@@ -77,6 +77,7 @@ fn what_is_wrong_is_said() {
         &["-template"],
         &["-template", "", "-wait", "5", "-log-level", "loud", "-exec-kill-signal", "HUB"],
         &["-template", "in:out", "-template", "in:out"],
+        &["-template", "in:out", "-template", "in:./out"],
         &["-template", "in:out", "extra"],
         &["-template", "in:out", "-once=perhaps"],
         &["-template", "in:out", "-consul", "consul"],

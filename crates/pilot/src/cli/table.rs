@@ -20,14 +20,17 @@ pub(crate) const GROUPS: [Group; 4] = [
     Group {
         title: "ask or tell a running one, through the socket that its configuration names",
         flags: &[
-            switch("status", "a table of jobs, health, watches, elections and the catalog"),
+            switch(
+                "status",
+                "a table of jobs, health, watches, templates, elections and the catalog",
+            ),
             switch("watch", "with -status: on a terminal, redraw it until Ctrl-C"),
             switch("json", "with -status or -events: JSON instead of text"),
             switch("events", "print what happens, as it happens"),
             valued(
                 "source",
                 "NAME",
-                "with -events: of this job, watch.NAME, election.NAME or global (repeatable)",
+                "with -events: of this job, watch.NAME, template.NAME, election.NAME or global (repeatable)",
             ),
             valued("event", "NAME", "with -events: only these, like healthy (repeatable)"),
             switch("ping", "say ok if it is alive"),

@@ -347,7 +347,7 @@ async fn departed(
         Err(_) => {
             log::warn!(
                 "{id} could not be {wish} within {DEREGISTRATION_PATIENCE:?}; it is tried again \
-                 for an hour, or as long as we run"
+                 as long as we run, and stays there otherwise until its time to live is over"
             );
             Notified::No
         }

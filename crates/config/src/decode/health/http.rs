@@ -54,7 +54,7 @@ pub(super) fn probe(
     options: Options<'_>,
     tls: Option<(Field<'_>, Tls)>,
 ) -> Option<HttpProbe> {
-    let url = field.string().and_then(|text| {
+    let url = super::written(field).and_then(|text| {
         let url = parse(&text);
         url.map_err(|(fault, rule)| field.refuse(fault, rule)).ok()
     });
@@ -113,6 +113,11 @@ pub(crate) fn is_url(text: &str) -> bool {
     parse(text).is_ok()
 }
 
+/// Whether it is a number that may be meant as a port.
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// What is wrong with a URL, and what would be right.
 type Fault = (&'static str, String);
 
@@ -129,8 +134,15 @@ fn parse(text: &str) -> Result<Url, Fault> {
         None if text.starts_with('/') => {
             return Err(("has no host", format!("want \"http://localhost{text}\"")));
         }
+        None if is_port(text) => {
+            return Err(("has no host", format!("want \"http://localhost:{text}/\"")));
+        }
         None => return Err(("has no scheme", format!("want \"http://{text}\""))),
     };
+    let bare = rest.trim_end_matches('/');
+    if scheme != Scheme::Unix && is_port(bare) {
+        return Err(("has no host", format!("want \"http://localhost:{bare}/\"")));
+    }
     let (place, path) = match scheme {
         // The socket's path ends where that of the request begins.
         Scheme::Unix => rest

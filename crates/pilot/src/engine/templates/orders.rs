@@ -87,7 +87,7 @@ pub(crate) fn faults(
     let absent = missing.iter().map(|template| {
         let Source::File(path) = &template.source else { return String::new() };
         format!(
-            "templates ({}): source {} is no file here, or not yet",
+            "templates ({}): source {} is no file here, or not yet: it would not start without",
             template.name,
             path.display()
         )
@@ -106,6 +106,12 @@ fn oddities(template: &Template) -> Vec<String> {
         Source::Contents(text) => text.clone(),
     };
     let (name, left, minimum) = (&template.name, &template.left_delimiter, &template.minimum);
+    if template.destination.is_dir() {
+        let folder = template.destination.display();
+        return vec![format!(
+            "templates ({name}): destination {folder} is a folder here: it could not be written"
+        )];
+    }
     if !text.contains(left) {
         return vec![format!(
             "templates ({name}): there is no {left} in it: it is copied as it is"

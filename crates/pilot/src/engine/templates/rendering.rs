@@ -169,7 +169,7 @@ pub(super) fn program(template: &str, check: &Check, candidate: &Path, said: &Ta
     args.push(candidate.display().to_string());
     let command = Command { program: command.program.clone(), args };
     let streams =
-        Streams::Logged { stdout: LogLevel::Info, stderr: LogLevel::Info, lines: Lines::Text };
+        Streams::Logged { stdout: LogLevel::Debug, stderr: LogLevel::Info, lines: Lines::Text };
     let name = format!("template.{template}");
     Program::new(&name, &command, streams, &Arc::new(Place::default()), Some(said))
 }
