@@ -30,7 +30,7 @@ pub(crate) const GROUPS: [Group; 4] = [
             valued(
                 "source",
                 "NAME",
-                "with -events: of this job, watch.NAME, template.NAME, election.NAME or global (repeatable)",
+                "with -events: of this job, watch.NAME, template.NAME,\nelection.NAME or global (repeatable)",
             ),
             valued("event", "NAME", "with -events: only these, like healthy (repeatable)"),
             switch("ping", "say ok if it is alive"),
