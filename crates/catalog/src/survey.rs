@@ -122,7 +122,7 @@ impl Survey {
             state: Mutex::new(state),
             stir: Notify::new(),
             recoveries,
-            bounds: Bounds::new(),
+            bounds: Bounds::new(unasked()),
         };
         let wait = crate::follow::wait(max_staleness);
         Survey { catalog, wait, board: Arc::new(board), usher: None }
@@ -154,7 +154,7 @@ impl Survey {
         let count = state.rows.len();
         self.board.bounds.set_queries(count);
         state.seat(&self.board, state.places);
-        if count > UNASKED && self.usher.is_none() {
+        if count > unasked() && self.usher.is_none() {
             let usher = usher(Arc::clone(&self.catalog), Arc::clone(&self.board));
             self.usher = Some(tokio::spawn(usher).abort_handle());
         }
@@ -240,6 +240,11 @@ async fn usher(catalog: Arc<dyn Catalog>, board: Arc<Board>) {
 fn spare() -> Option<usize> {
     let (files, _) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
     usize::try_from(files / 2).ok().filter(|_| files != RLIM_INFINITY)
+}
+
+/// How many may wait before the registry has been asked.
+fn unasked() -> usize {
+    spare().map_or(UNASKED, |spare| spare.min(UNASKED))
 }
 
 impl Board {

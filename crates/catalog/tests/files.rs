@@ -22,6 +22,10 @@ async fn half_of_the_files_are_left_to_others() {
     // ten seconds.
     assert!(asked_in_a_minute(300).await <= 600);
     assert!(asked_in_a_minute(301).await >= 1500);
+    // Also if these are fewer than any registry bears.
+    setrlimit(Resource::RLIMIT_NOFILE, 128, hard).unwrap();
+    assert!(asked_in_a_minute(64).await <= 128);
+    assert!(asked_in_a_minute(65).await >= 300);
 }
 
 /// Of a registry that takes any number of connections.

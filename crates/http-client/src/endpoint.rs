@@ -154,6 +154,10 @@ fn in_words(error: &std::io::Error) -> String {
         Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
             "TLS: what comes back is no TLS: is it plain http?".to_owned()
         }
+        // Its own words are made for developers.
+        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::Other(why))) => {
+            format!("TLS: the certificate is not valid: {}", why.0)
+        }
         _ => format!("TLS: {error}"),
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct Conductor<W> {
     pass: Option<Instant>,
     /// When to look at files.
     look: Option<Instant>,
-    /// No pass before this.
+    /// No news before this.
     rested: Instant,
     effort: Effort,
 }

@@ -48,11 +48,12 @@ impl Drop for Permit<'_> {
 }
 
 impl Bounds {
-    pub(crate) fn new() -> Bounds {
+    /// So many may wait until [`Bounds::set_places`] says otherwise.
+    pub(crate) fn new(places: usize) -> Bounds {
         Bounds {
             reads: Semaphore::new(READS),
             waiting: AtomicUsize::new(0),
-            places: AtomicUsize::new(UNASKED),
+            places: AtomicUsize::new(places),
             more: Notify::new(),
             queries: AtomicUsize::new(0),
         }
@@ -130,7 +131,7 @@ mod tests {
 
     #[tokio::test]
     async fn fewer_places_hold_for_those_that_are_taken_too() {
-        let bounds = Bounds::new();
+        let bounds = Bounds::new(UNASKED);
         let mut taken = Vec::new();
         while let Some(permit) = bounds.permit(Some(Index(1))).await {
             taken.push(permit);
@@ -151,7 +152,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_has_no_place_hears_of_more() {
-        let bounds = Bounds::new();
+        let bounds = Bounds::new(UNASKED);
         let (over, mut recoveries) = watch::channel(0);
         let mut taken = Vec::new();
         while let Some(permit) = bounds.permit(Some(Index(1))).await {
@@ -175,7 +176,7 @@ mod tests {
 
     #[tokio::test]
     async fn reads_come_before_those_who_wait() {
-        let bounds = Bounds::new();
+        let bounds = Bounds::new(UNASKED);
         let mut reads = Vec::new();
         for _ in 0..READS {
             reads.push(bounds.permit(None).await.unwrap());
@@ -194,7 +195,7 @@ mod tests {
 
     #[test]
     fn who_finds_no_place_asks_now_and_then() {
-        let bounds = Bounds::new();
+        let bounds = Bounds::new(UNASKED);
         bounds.set_places(Some(160));
         bounds.set_queries(400);
         assert_eq!((bounds.pause(), bounds.wait(6 * POLL)), (POLL, POLL));

@@ -337,15 +337,8 @@ impl Children {
 
     /// The next exit, or the next end of a check. Cancel safe.
     pub(super) async fn next(&mut self, environment: &mut Environment) -> Ended {
-        let input = tokio::select! {
-            exit = self.processes.next_exit() => {
-                if let Some(Purpose::Candidate(id)) = self.purposes.get(&exit.pid) {
-                    let id = *id;
-                    self.purposes.remove(&exit.pid);
-                    return Ended::Trial(id, exit.pid, exit.status);
-                }
-                self.exited(exit, environment)
-            }
+        tokio::select! {
+            exit = self.processes.next_exit() => self.exited(exit, environment),
             Some(first) = self.probes.join_next_with_id() => {
                 let mut inputs = Vec::new();
                 let mut over = Some(first);
@@ -357,10 +350,9 @@ impl Children {
                     inputs.extend(self.found(task, found));
                     over = self.probes.try_join_next_with_id();
                 }
-                return Ended::Probes(inputs);
+                Ended::Probes(inputs)
             }
-        };
-        input.map_or(Ended::Forgotten, Ended::Job)
+        }
     }
 
     fn found(&mut self, task: task::Id, found: Option<Result<String, String>>) -> Option<Input> {
@@ -370,11 +362,11 @@ impl Children {
         Some(Input::Checked(id, run, verdict))
     }
 
-    fn exited(&mut self, exit: Exit, environment: &mut Environment) -> Option<Input> {
-        let purpose = self.purposes.remove(&exit.pid)?;
-        match purpose {
-            Purpose::Main(id) => {
-                let job = self.jobs.get_mut(id.0)?;
+    fn exited(&mut self, exit: Exit, environment: &mut Environment) -> Ended {
+        let input = match self.purposes.remove(&exit.pid) {
+            None => return Ended::Forgotten,
+            Some(Purpose::Candidate(id)) => return Ended::Trial(id, exit.pid, exit.status),
+            Some(Purpose::Main(id)) => self.jobs.get_mut(id.0).map(|job| {
                 let quiet = exit.status.success() || job.wish == Wish::Stop;
                 let level = if quiet { log::Level::Debug } else { log::Level::Warn };
                 log::log!(level, "{} (pid {}) {}", job.name, exit.pid, exit.status);
@@ -382,14 +374,14 @@ impl Children {
                 if let Some(variable) = &job.pid_variable {
                     environment.remove(variable);
                 }
-                Some(Input::Exited(id, exit.status))
-            }
-            Purpose::Check(id, run) => {
-                self.jobs.get_mut(id.0)?.check.exited(exit.pid, exit.status);
-                Some(Input::Checked(id, run, Verdict::of(exit.status.success())))
-            }
-            Purpose::Candidate(_) => None,
-        }
+                Input::Exited(id, exit.status)
+            }),
+            Some(Purpose::Check(id, run)) => self.jobs.get_mut(id.0).map(|job| {
+                job.check.exited(exit.pid, exit.status);
+                Input::Checked(id, run, Verdict::of(exit.status.success()))
+            }),
+        };
+        input.map_or(Ended::Forgotten, Ended::Job)
     }
 
     /// The next configuration comes into force. Children of jobs that it does not keep are

@@ -118,6 +118,13 @@ fn authority(host: &str, port: u16) -> String {
     }
 }
 
+/// Why there is no connection: the system's words without its capitals. What TLS says has names in
+/// it.
+fn unreachable(why: &str) -> String {
+    let why = plain(why);
+    if why.contains("TLS: ") { why } else { why.to_lowercase() }
+}
+
 /// The system's words, without its numbers.
 fn plain(error: &str) -> String {
     let mut text = error.to_owned();

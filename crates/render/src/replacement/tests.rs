@@ -174,8 +174,7 @@ fn what_cannot_be_is_said_in_words_and_the_old_file_stands() {
     );
     assert_eq!(
         error(&Target { create_folders: true, ..target(path("file/y/x")) }),
-        "cannot write FOLDER/file/y/x: cannot make the folder FOLDER/file/y: Not a directory (os \
-         error 20)"
+        "cannot write FOLDER/file/y/x: FOLDER/file is a file, not a folder"
     );
     nix::unistd::mkfifo(&path("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     assert_eq!(error(&target(path("pipe"))), "cannot write FOLDER/pipe: it is no regular file");

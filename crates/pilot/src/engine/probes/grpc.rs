@@ -9,7 +9,7 @@ use http_client::{
 };
 use registry::tls;
 
-use super::{authority, each, plain};
+use super::{authority, each, plain, unreachable};
 
 /// A server, and about which of its services it is asked.
 pub(super) struct Grpc {
@@ -52,7 +52,7 @@ impl Grpc {
             Ok(Serving::Yes) => Ok("SERVING".to_owned()),
             Ok(Serving::No(words)) => Err(words),
             Err(Error::Unreachable(why)) => {
-                Err(format!("no connection to {place}: {}", plain(&why).to_lowercase()))
+                Err(format!("no connection to {place}: {}", unreachable(&why)))
             }
             Err(Error::Timeout(_)) => Err(format!("no answer from {place} within {deadline:?}")),
             Err(error) => Err(format!("{place}: {}", plain(&error.to_string()))),

@@ -12,7 +12,7 @@ use hyper::{
     header::{CONNECTION, HOST, HeaderName, HeaderValue},
 };
 
-use super::{authority, each, plain};
+use super::{authority, each, plain, unreachable};
 use registry::tls;
 
 /// Of an answer that is not as it should be so much is read, in bytes, to say what it says.
@@ -94,7 +94,7 @@ impl Http {
         let begun = Instant::now();
         let mut answer = self.client.probe(call).await.map_err(|error| match error {
             Error::Unreachable(why) => {
-                format!("no connection to {place}: {}", plain(&why).to_lowercase())
+                format!("no connection to {place}: {}", unreachable(&why))
             }
             error => format!("{place}: {}", plain(&error.to_string())),
         })?;

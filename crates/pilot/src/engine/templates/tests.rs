@@ -50,6 +50,19 @@ async fn what_was_replaced_during_a_reload_is_told_by_its_successors() {
     }
 }
 
+/// A third reload comes before the second configuration has told what the first one has left.
+#[tokio::test]
+async fn what_is_left_to_tell_is_passed_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = templates(folder.path(), &["a", "b"]);
+    first.left = vec![TemplateId(1)];
+    let mut second = templates(folder.path(), &["b", "c"]);
+    second.inherit(&mut first);
+    let catalog: Arc<dyn Catalog> = Arc::new(Memory::new());
+    second.begin(Some(&catalog));
+    let News::Rendered(TemplateId(0), Outcome::Replaced) = second.next().await else { panic!() };
+}
+
 /// The catalog has lost its memory, and then a reload changes other templates.
 #[tokio::test]
 async fn what_stood_is_known_to_the_next_renderer() {

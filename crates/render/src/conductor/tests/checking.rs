@@ -175,6 +175,29 @@ async fn a_candidate_that_is_taken_away_is_a_failure_and_offered_again() {
     assert_eq!(stage.now().await, replaced());
 }
 
+/// What was refused often, and stood then, begins anew when it is refused again.
+#[tokio::test(start_paused = true)]
+async fn who_stood_once_is_not_late_for_earlier_refusals() {
+    let mut stage = checked(memory(&[("db", 1)]));
+    candidate(&mut stage).await;
+    for pause in [11, 21] {
+        stage.conductor.refuse(ID, "no");
+        stage.pass(pause * SECOND).await;
+    }
+    stage.conductor.accept(ID);
+    assert_eq!(stage.now().await, replaced());
+    put(&stage.memory, "db", 2);
+    candidate(&mut stage).await;
+    stage.conductor.accept(ID);
+    assert_eq!(stage.now().await, replaced());
+    // The first text once more.
+    stage.memory.remove("db-2");
+    candidate(&mut stage).await;
+    stage.conductor.refuse(ID, "no");
+    assert_eq!(stage.now().await, failed("no"));
+    assert!(matches!(stage.pass(11 * SECOND).await[..], [Event::Candidate(..)]));
+}
+
 /// Nothing has changed since it was refused, and nothing will.
 #[tokio::test(start_paused = true)]
 async fn a_refused_text_that_is_accepted_later_and_cannot_be_written_is_tried_again() {
