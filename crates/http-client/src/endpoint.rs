@@ -156,7 +156,7 @@ fn in_words(error: &std::io::Error) -> String {
         }
         // Its own words are made for developers.
         Some(rustls::Error::InvalidCertificate(rustls::CertificateError::Other(why))) => {
-            format!("TLS: the certificate is not valid: {}", why.0)
+            format!("TLS: invalid peer certificate: {}", why.0)
         }
         _ => format!("TLS: {error}"),
     }
