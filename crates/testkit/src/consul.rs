@@ -103,9 +103,10 @@ impl Consul {
             match response {
                 Ok(response) if response.status == 200 && response.body.trim().len() > 2 => {
                     // The agent's own node is in the catalog a little after the election, and so are
-                    // its tokens among those that are known.
-                    match http("GET", &address, "/v1/catalog/nodes", "") {
-                        Ok(nodes) if nodes.status == 200 && nodes.body.trim().len() > 2 => Ok(()),
+                    // its tokens among those that are known; a moment later its own check, without
+                    // which there are no sessions.
+                    match http("GET", &address, "/v1/health/state/any", "") {
+                        Ok(any) if any.status == 200 && any.body.contains("serfHealth") => Ok(()),
                         other => Err(format!("{other:?}")),
                     }
                 }
